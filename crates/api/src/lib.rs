@@ -1,0 +1,1 @@
+//! What people say to the cloud: REST types, routes, typed client.

@@ -1,0 +1,1 @@
+//! Process plumbing: logs, configuration, tasks and shutdown, backoff, clock, secrets.

@@ -1,0 +1,3 @@
+//! The board agent.
+
+fn main() {}

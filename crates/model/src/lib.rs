@@ -1,0 +1,1 @@
+//! The words of the system: ids, names, validated values, states and their legal moves.

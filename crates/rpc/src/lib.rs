@@ -1,0 +1,1 @@
+//! What the cloud and a board say to each other.

@@ -1,0 +1,1 @@
+//! Guests: run plugin code in processes within limits.

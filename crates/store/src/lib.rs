@@ -1,0 +1,1 @@
+//! State at rest: schema, migrations, one query file per noun.

@@ -1,0 +1,1 @@
+//! Byte channels over one link: framing, credit, half-close.

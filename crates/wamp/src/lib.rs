@@ -1,0 +1,1 @@
+//! WAMP version 2: codecs, router and session state machines, client.
