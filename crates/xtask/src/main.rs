@@ -1,3 +1,50 @@
-//! The project's chores.
+//! The project's chores, run as `cargo xtask …`.
+//!
+//! Invariant: a chore exits 0 only when everything it set out to do is done; progress goes to standard error, and only
+//! what another program may read goes to standard output. Dependencies stay so few that the first chore starts within
+//! seconds. Deliberately not here: anything a shipped program needs.
 
-fn main() {}
+mod command;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use command::Fallible;
+use workspace::Workspace;
+
+const HELP: &str = "\
+The project's chores.
+
+Usage: cargo xtask CHORE [OPTIONS]
+
+Chores:
+  tidy   check the rules of the house: arrows, module docs, unsafe, dependencies, forbidden words
+  help   print this text
+";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match run(&words) {
+        Ok(code) => code,
+        Err(reason) => {
+            eprintln!("error: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[String]) -> Fallible<ExitCode> {
+    let Some((chore, rest)) = words.split_first() else {
+        eprint!("{HELP}");
+        return Ok(ExitCode::from(2));
+    };
+    match chore.as_str() {
+        "tidy" => tidy::run(&Workspace::find()?, rest),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => Err(format!("there is no chore `{other}`; `cargo xtask help` lists them")),
+    }
+}

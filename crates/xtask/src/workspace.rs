@@ -1,0 +1,41 @@
+//! Where things lie in the working tree: root, crates, build output, version.
+//!
+//! Invariant: every path handed out is absolute, so a chore behaves the same from any folder of the tree.
+//! Deliberately not here: reading Rust sources (see `tidy::tree`).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::command::Fallible;
+
+/// The checked-out project.
+pub(crate) struct Workspace {
+    root: PathBuf,
+}
+
+impl Workspace {
+    /// Walks up from the current folder to the one whose `Cargo.toml` opens a workspace.
+    pub(crate) fn find() -> Fallible<Self> {
+        let here = std::env::current_dir()
+            .map_err(|error| format!("the current folder cannot be read: {error}"))?;
+        here.ancestors()
+            .find(|folder| opens_a_workspace(folder))
+            .map(Self::at)
+            .ok_or_else(|| format!("{} lies in no cargo workspace", here.display()))
+    }
+
+    /// The workspace at a known root.
+    pub(crate) fn at(root: &Path) -> Self {
+        Self { root: root.to_path_buf() }
+    }
+
+    /// The folder of the root `Cargo.toml`.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+}
+
+fn opens_a_workspace(folder: &Path) -> bool {
+    fs::read_to_string(folder.join("Cargo.toml"))
+        .is_ok_and(|text| text.lines().any(|line| line.trim() == "[workspace]"))
+}
