@@ -5,6 +5,8 @@
 //! seconds. Deliberately not here: anything a shipped program needs.
 
 mod command;
+mod demo;
+mod test;
 mod tidy;
 mod workspace;
 
@@ -19,6 +21,7 @@ The project's chores.
 Usage: cargo xtask CHORE [OPTIONS]
 
 Chores:
+  test   run every check and test; `--quick` leaves out system tests and the demo
   tidy   check the rules of the house: arrows, module docs, unsafe, dependencies, forbidden words
   help   print this text
 ";
@@ -40,6 +43,7 @@ fn run(words: &[String]) -> Fallible<ExitCode> {
         return Ok(ExitCode::from(2));
     };
     match chore.as_str() {
+        "test" => test::run(&Workspace::find()?, rest),
         "tidy" => tidy::run(&Workspace::find()?, rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

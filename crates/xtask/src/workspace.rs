@@ -33,6 +33,17 @@ impl Workspace {
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
+
+    /// Where cargo builds: `CARGO_TARGET_DIR` as given, else `target` in the root.
+    pub(crate) fn target_dir(&self) -> PathBuf {
+        let given = std::env::var_os("CARGO_TARGET_DIR").filter(|value| !value.is_empty());
+        self.root.join(given.map_or_else(|| "target".into(), PathBuf::from))
+    }
+
+    /// Where `cargo build` leaves the programs.
+    pub(crate) fn debug_dir(&self) -> PathBuf {
+        self.target_dir().join("debug")
+    }
 }
 
 fn opens_a_workspace(folder: &Path) -> bool {

@@ -1,0 +1,103 @@
+//! What the tests need from the system: found, installed where we may, or named exactly.
+//!
+//! Invariant: nothing is installed where everything is there already, and nothing is installed without root on a
+//! Debian-like system; then the error is the command to type. Deliberately not here: cargo's own dependencies.
+
+use std::process::Command;
+
+use crate::command::{Fallible, is_installed, run};
+
+/// One need: any of its programs will do.
+struct Need {
+    programs: &'static [&'static str],
+    package: &'static str,
+    purpose: &'static str,
+}
+
+const NEEDS: [Need; 6] = [
+    Need { programs: &["python3"], package: "python3", purpose: "Python plugins" },
+    Need { programs: &["node"], package: "nodejs", purpose: "Node.js plugins" },
+    Need { programs: &["ip"], package: "iproute2", purpose: "network namespaces" },
+    Need {
+        programs: &["iptables", "nft"],
+        package: "iptables",
+        purpose: "links that drop packets without a word",
+    },
+    Need { programs: &["curl"], package: "curl", purpose: "an outside HTTP client" },
+    Need { programs: &["openssl"], package: "openssl", purpose: "an outside TLS client" },
+];
+
+/// Finds or installs every need.
+pub(super) fn prepare() -> Fallible<()> {
+    let missing: Vec<&Need> = NEEDS.iter().filter(|need| !is_met(need)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for need in &missing {
+        eprintln!("missing: {} ({})", need.programs.join(" or "), need.purpose);
+    }
+    if !(is_root() && is_installed("apt-get")) {
+        return Err(by_hand(&missing));
+    }
+    install(&missing)?;
+    match missing.into_iter().find(|need| !is_met(need)) {
+        None => Ok(()),
+        Some(need) => Err(format!(
+            "package {} is installed, but there is no program {} on the path",
+            need.package,
+            need.programs.join(" or ")
+        )),
+    }
+}
+
+fn is_met(need: &Need) -> bool {
+    need.programs.iter().any(|program| is_installed(program))
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+fn by_hand(missing: &[&Need]) -> String {
+    let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+    format!(
+        "install what is missing and run again; on a Debian-like system: \
+         sudo apt-get install --no-install-recommends {}",
+        packages.join(" ")
+    )
+}
+
+/// The package lists of a fresh machine may be empty or old, so a failed install is tried once more after an update.
+fn install(missing: &[&Need]) -> Fallible<()> {
+    let packages = || missing.iter().map(|need| need.package);
+    let apt = |words: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(words);
+        command
+    };
+    let words = ["install", "--yes", "--no-install-recommends"];
+    run(apt(&words).args(packages())).or_else(|_| {
+        run(&mut apt(&["update"]))?;
+        run(apt(&words).args(packages()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHELL: Need = Need { programs: &["no-such-thing", "sh"], package: "dash", purpose: "" };
+    const NONE: Need = Need { programs: &["no-such-thing"], package: "nothing", purpose: "" };
+
+    #[test]
+    fn a_need_is_met_by_any_of_its_programs() {
+        assert!(is_met(&SHELL));
+        assert!(!is_met(&NONE));
+    }
+
+    #[test]
+    fn without_root_the_error_is_the_command_to_type() {
+        let text = by_hand(&[&SHELL, &NONE]);
+        assert!(text.ends_with("apt-get install --no-install-recommends dash nothing"), "{text}");
+    }
+}

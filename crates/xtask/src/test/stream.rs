@@ -1,0 +1,134 @@
+//! Runs `cargo test`, shows its output as it comes and counts from it.
+//!
+//! Invariant: a run that ends badly without a failed test in its output (it did not compile, a test process died) counts
+//! as one failure more. Deliberately not here: which tests run.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, ExitStatus, Stdio};
+
+use super::tally::Tally;
+use crate::command::{Fallible, shown};
+
+/// What a run of tests came to.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    tally: Tally,
+    failed: Vec<String>,
+    ignored: Vec<String>,
+}
+
+impl Outcome {
+    pub(super) fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Repeats at the end what a person would otherwise search for in the output.
+    pub(super) fn explain(&self, skipped: &[String]) {
+        for name in &self.failed {
+            eprintln!("FAILED   {name}");
+        }
+        for name in self.ignored.iter().chain(skipped) {
+            eprintln!("skipped  {name}");
+        }
+    }
+
+    fn take(&mut self, line: &str) {
+        if let Some(tally) = Tally::of_result_line(line) {
+            self.tally += tally;
+        } else if let Some((name, end)) = test_line(line) {
+            match end {
+                "FAILED" => self.failed.push(name.into()),
+                end if end.starts_with("ignored") => self.ignored.push(name.into()),
+                _ => {}
+            }
+        }
+    }
+
+    /// A bad end that no test explains.
+    fn close(&mut self, ended_well: bool) {
+        if !ended_well && self.tally.failed == 0 {
+            self.tally += Tally::FAILED;
+            self.failed.push("the run itself: it did not compile, or a test process died".into());
+        }
+    }
+}
+
+/// `test some::name ... ok` in two.
+fn test_line(line: &str) -> Option<(&str, &str)> {
+    line.strip_prefix("test ")?.rsplit_once(" ... ")
+}
+
+/// Runs to the end, whatever fails on the way.
+pub(super) fn run_tests(command: &mut Command) -> Fallible<Outcome> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("`{}` cannot be started: {error}", shown(command)))?;
+    let mut outcome = Outcome::default();
+    if let Some(output) = child.stdout.take() {
+        read(output, &mut outcome);
+    }
+    let ended_well = child.wait().is_ok_and(|status: ExitStatus| status.success());
+    outcome.close(ended_well);
+    Ok(outcome)
+}
+
+fn read(output: impl Read, outcome: &mut Outcome) {
+    let mut reader = BufReader::new(output);
+    let mut line = Vec::new();
+    // Test output may be no UTF-8; counting goes on all the same.
+    while reader.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+        let text = String::from_utf8_lossy(&line);
+        // Nobody reading our output is no reason to stop testing.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        outcome.take(text.trim_end());
+        line.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(output: &str, ended_well: bool) -> Outcome {
+        let mut outcome = Outcome::default();
+        output.lines().for_each(|line| outcome.take(line));
+        outcome.close(ended_well);
+        outcome
+    }
+
+    #[test]
+    fn the_results_of_all_test_programs_add_up() {
+        let output = "test a ... ok\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured\n\
+            test b ... FAILED\ntest c ... ignored, needs root\n\
+            test result: FAILED. 4 passed; 1 failed; 1 ignored; 0 measured\n";
+        let outcome = of(output, false);
+        assert_eq!(outcome.tally(), Tally { passed: 5, failed: 1, skipped: 1 });
+        assert_eq!(outcome.failed, ["b"]);
+        assert_eq!(outcome.ignored, ["c"]);
+    }
+
+    #[test]
+    fn a_run_that_dies_without_a_failed_test_counts_as_failed() {
+        assert_eq!(of("", false).tally(), Tally::FAILED);
+        assert_eq!(of("", true).tally(), Tally::default());
+    }
+
+    #[test]
+    fn output_that_is_no_text_does_not_stop_the_count() {
+        let bytes =
+            [&[0xff, 0xfe, b'\n'][..], b"test result: ok. 2 passed; 0 failed; 0 ignored"].concat();
+        let mut outcome = Outcome::default();
+        read(&bytes[..], &mut outcome);
+        assert_eq!(outcome.tally().passed, 2);
+    }
+
+    #[test]
+    fn a_real_process_is_read_to_its_end() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo 'test result: ok. 7 passed; 0 failed; 0 ignored'; exit 1"]);
+        let outcome = run_tests(&mut command).unwrap();
+        assert_eq!(outcome.tally(), Tally { passed: 7, failed: 1, skipped: 0 });
+    }
+}
