@@ -1,0 +1,91 @@
+//! `<agent>.stack4things.connection` and `.report`: a board says that it can be called, and how it is.
+//!
+//! A native board registers its prefix first and calls `connection` afterwards, so "online" means "can be called".
+
+use model::facts::{Facts, Load};
+use model::{BoardId, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Keyword arguments of `connection`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Connection {
+    /// The board.
+    pub uuid: BoardId,
+    /// Its session on the router.
+    pub session: u64,
+    /// What it is.
+    pub info: Info,
+}
+
+/// What a board is; upstream boards send the first two members only.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Info {
+    /// Version of the agent.
+    pub lr_version: String,
+    /// Upstream's description of the link: `iface`, `local_ip`, `mac`.
+    pub connectivity: BTreeMap<String, String>,
+    /// Newest native protocol it speaks; 0 for upstream boards.
+    pub protocol: u32,
+    /// What it can do: names of [`crate::Method`]s, and runtimes as `plugin:python`.
+    pub capabilities: Vec<String>,
+    /// Facts.
+    pub facts: Facts,
+    /// Load.
+    pub load: Load,
+}
+
+/// What the cloud answers (the `message` of the envelope).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// The protocol version both speak from now on.
+    pub protocol: u32,
+    /// What the cloud can do beyond the version.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
+    /// The cloud's clock; a board without one takes its time from here, and never goes back.
+    pub time: Timestamp,
+    /// Seconds between reports.
+    pub report_every_s: u32,
+    /// The board's name, for its logs.
+    pub name: String,
+}
+
+/// Keyword arguments of `report`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The board.
+    pub board_uuid: BoardId,
+    /// Load now.
+    pub load: Load,
+    /// Facts, when they changed since the last report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<Facts>,
+}
+
+/// The version both sides speak, or none.
+#[must_use]
+pub fn negotiate(ours: u32, oldest: u32, theirs: u32) -> Option<u32> {
+    let common = ours.min(theirs);
+    (common >= oldest).then_some(common)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_older_of_both_versions_is_spoken_unless_it_is_too_old() {
+        assert_eq!(negotiate(3, 2, 9), Some(3));
+        assert_eq!(negotiate(3, 2, 2), Some(2));
+        assert_eq!(negotiate(3, 2, 1), None);
+    }
+
+    #[test]
+    fn an_upstream_boards_info_is_read() {
+        let info: Info =
+            serde_json::from_str(r#"{"lr_version":"0.5.0","connectivity":{"mac":"m"}}"#).unwrap();
+        assert_eq!((info.protocol, info.lr_version.as_str()), (0, "0.5.0"));
+    }
+}

@@ -1,0 +1,67 @@
+//! Who is who on the control channel: WAMP-cryptosign for the board, and in the same exchange the cloud's proof that it
+//! holds the key the board has pinned.
+//!
+//! HELLO `authextra` carries [`HelloExtra`]; CHALLENGE `extra` carries [`ChallengeExtra`], whose proof is a signature over
+//! [`cloud_transcript`]; WELCOME `authextra` carries [`WelcomeExtra`]. A board signs nothing before the proof holds.
+
+use model::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What a machine wants with its session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Intent {
+    /// It is a board and wants to work.
+    #[default]
+    Work,
+    /// It wants to enrol with a claim.
+    Enrol,
+}
+
+/// `authextra` of HELLO.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HelloExtra {
+    /// The machine's Ed25519 public key, 64 hexadecimal digits (WAMP-cryptosign).
+    pub pubkey: String,
+    /// 32 random bytes as hexadecimal digits, which the cloud's proof covers.
+    #[serde(default)]
+    pub s4t_nonce: String,
+    /// Why it comes.
+    #[serde(default)]
+    pub s4t_intent: Intent,
+}
+
+/// `extra` of CHALLENGE.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChallengeExtra {
+    /// 32 random bytes as hexadecimal digits, which the machine signs (WAMP-cryptosign).
+    pub challenge: String,
+    /// The cloud's public key, 64 hexadecimal digits; its fingerprint is what a claim pins.
+    #[serde(default)]
+    pub s4t_cloud: String,
+    /// The cloud's signature over [`cloud_transcript`], 128 hexadecimal digits.
+    #[serde(default)]
+    pub s4t_proof: String,
+}
+
+/// `authextra` of WELCOME.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WelcomeExtra {
+    /// Host name of the cloud's agent, first part of its procedures.
+    pub s4t_agent: String,
+    /// Newest native protocol the cloud speaks.
+    pub s4t_protocol: u32,
+    /// The cloud's clock.
+    pub s4t_time: Timestamp,
+}
+
+/// What the cloud signs: a domain word, then the machine's nonce, the challenge and the machine's key, all fixed in size.
+#[must_use]
+pub fn cloud_transcript(nonce: &[u8; 32], challenge: &[u8; 32], machine: &[u8; 32]) -> Vec<u8> {
+    [b"s4t control v1 cloud".as_slice(), nonce, challenge, machine].concat()
+}
+
+/// Error URI of an ABORT for a key that is no board's.
+pub const UNKNOWN_KEY: &str = "s4t.error.unknown_key";
+/// Error URI of an ABORT for a key that was replaced or whose board was given up: trying again is useless.
+pub const REFUSED_KEY: &str = "s4t.error.refused_key";
