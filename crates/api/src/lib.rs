@@ -1,1 +1,21 @@
-//! What people say to the cloud: REST types, routes, typed client.
+//! What people and programs say to the cloud over REST: the types of `/v2`, the problem body of every error, and a typed
+//! blocking client. One file for each noun, named as on every other floor.
+//!
+//! Invariant: a type here is what is on the wire, nothing more; unknown members of requests are refused.
+
+pub mod boards;
+pub mod claims;
+#[cfg(feature = "client")]
+pub mod client;
+pub mod events;
+pub mod fleets;
+pub mod identity;
+pub mod logs;
+pub mod operations;
+pub mod page;
+pub mod plugins;
+pub mod problem;
+pub mod services;
+
+pub use page::Page;
+pub use problem::Problem;

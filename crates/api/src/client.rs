@@ -1,0 +1,327 @@
+//! A blocking client: signs in, keeps the token, speaks JSON, turns problem bodies into errors, reads event streams.
+//!
+//! Blocking on purpose: the command line does one thing at a time and starts in milliseconds. Every request has a time limit
+//! but streams, which end when the reader stops.
+
+use crate::identity::{AUTH_TOKEN, SUBJECT_TOKEN, TOKENS, TokenAnswer, TokenRequest};
+use crate::problem::Problem;
+use model::Kind;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::io::{BufRead, BufReader};
+use std::time::Duration;
+use ureq::Agent;
+use ureq::http::{Method, Request, Response};
+use ureq::{AsSendBody, Body};
+
+/// Longest request but for streams; longer than the longest `wait`.
+const TIMEOUT: Duration = Duration::from_secs(90);
+/// Largest answer that is read.
+const MAX_BODY: u64 = 64 * 1024 * 1024;
+
+/// Why a request failed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{}", problem.detail)]
+pub struct Error {
+    /// The cloud's own words, or ours when it could not be asked.
+    pub problem: Box<Problem>,
+}
+
+impl Error {
+    fn new(kind: Kind, detail: String) -> Self {
+        Self { problem: Box::new(Problem::new(kind, detail)) }
+    }
+
+    /// What sort of failure.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.problem.kind
+    }
+}
+
+/// How the cloud's TLS certificate is checked.
+#[derive(Debug, Clone, Default)]
+pub enum Trust {
+    /// By the public authorities.
+    #[default]
+    Public,
+    /// By this authority alone, PEM.
+    Authority(String),
+}
+
+/// A cloud, signed in to or not yet.
+#[derive(Debug, Clone)]
+pub struct Client {
+    agent: Agent,
+    url: String,
+    token: Option<String>,
+}
+
+impl Client {
+    /// For the cloud at `url` (`http://…` or `https://…`, without trailing slash).
+    ///
+    /// # Errors
+    /// The authority's PEM cannot be read.
+    pub fn new(url: &str, trust: &Trust) -> Result<Self, Error> {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(TIMEOUT))
+            .user_agent(concat!("s4t/", env!("CARGO_PKG_VERSION")))
+            .tls_config(tls(trust)?)
+            .build();
+        Ok(Self { agent: config.into(), url: url.trim_end_matches('/').to_owned(), token: None })
+    }
+
+    /// The same cloud with a token had before.
+    #[must_use]
+    pub fn with_token(mut self, token: String) -> Self {
+        self.token = Some(token);
+        self
+    }
+
+    /// Where the cloud is.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Signs in and answers the token and its meaning; later requests carry it.
+    ///
+    /// # Errors
+    /// The cloud does not answer, or refuses.
+    pub fn sign_in(&mut self, request: &TokenRequest) -> Result<(String, TokenAnswer), Error> {
+        let response = self.send(&Method::POST, TOKENS, Some(request), &[], Some(TIMEOUT))?;
+        let token = response.headers().get(SUBJECT_TOKEN).and_then(|value| value.to_str().ok());
+        let token = token.map(str::to_owned).ok_or_else(|| {
+            Error::new(
+                Kind::Internal,
+                format!("{} answered without a token; is it a Stack4Things cloud?", self.url),
+            )
+        })?;
+        let answer = read(response)?;
+        self.token = Some(token.clone());
+        Ok((token, answer))
+    }
+
+    /// GET.
+    ///
+    /// # Errors
+    /// The cloud does not answer, or refuses.
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        read(self.send::<()>(&Method::GET, path, None, &[], Some(TIMEOUT))?)
+    }
+
+    /// Any other request; `headers` such as `If-Match` and `Idempotency-Key` go along. An empty answer reads as null.
+    ///
+    /// # Errors
+    /// The cloud does not answer, or refuses.
+    pub fn request<T: DeserializeOwned>(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+        headers: &[(&str, &str)],
+    ) -> Result<T, Error> {
+        read(self.send(method, path, body, headers, Some(TIMEOUT))?)
+    }
+
+    /// POST with a JSON body.
+    ///
+    /// # Errors
+    /// The cloud does not answer, or refuses.
+    pub fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Error> {
+        self.request(&Method::POST, path, Some(body), &[])
+    }
+
+    /// Opens a stream of Server-Sent Events.
+    ///
+    /// # Errors
+    /// The cloud does not answer, or refuses.
+    pub fn stream(&self, path: &str, last_event_id: Option<&str>) -> Result<Stream, Error> {
+        let mut headers = vec![("accept", "text/event-stream")];
+        headers.extend(last_event_id.map(|id| ("last-event-id", id)));
+        let response = self.send::<()>(&Method::GET, path, None, &headers, None)?;
+        Ok(Stream { lines: BufReader::new(Box::new(response.into_body().into_reader())) })
+    }
+
+    fn send<B: Serialize>(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&B>,
+        headers: &[(&str, &str)],
+        limit: Option<Duration>,
+    ) -> Result<Response<Body>, Error> {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(token) = &self.token {
+            request = request.header(AUTH_TOKEN, token);
+        }
+        let answer = match body {
+            Some(body) => {
+                let json = serde_json::to_vec(body)
+                    .map_err(|error| Error::new(Kind::Invalid, error.to_string()))?;
+                self.run(request.header("content-type", "application/json").body(json), limit)
+            }
+            None => self.run(request.body(()), limit),
+        }?;
+        if answer.status().is_success() { Ok(answer) } else { Err(refusal(answer)) }
+    }
+
+    fn run<B: AsSendBody>(
+        &self,
+        request: Result<Request<B>, ureq::http::Error>,
+        limit: Option<Duration>,
+    ) -> Result<Response<Body>, Error> {
+        let request = request.map_err(|error| {
+            Error::new(
+                Kind::Invalid,
+                format!("{} is not an address that can be asked: {error}", self.url),
+            )
+        })?;
+        let request = self.agent.configure_request(request).timeout_global(limit).build();
+        self.agent.run(request).map_err(|error| self.unreachable(&error))
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> Error {
+        let kind = match error {
+            ureq::Error::Timeout(_) => Kind::Timeout,
+            _ => Kind::Unreachable,
+        };
+        Error::new(
+            kind,
+            format!(
+                "the cloud at {} cannot be reached: {error}; check the address and that it runs",
+                self.url
+            ),
+        )
+    }
+}
+
+fn tls(trust: &Trust) -> Result<ureq::tls::TlsConfig, Error> {
+    use ureq::tls::{Certificate, RootCerts, TlsConfig};
+    let roots = match trust {
+        Trust::Public => RootCerts::WebPki,
+        Trust::Authority(pem) => {
+            let certificate = Certificate::from_pem(pem.as_bytes()).map_err(|error| {
+                Error::new(
+                    Kind::Invalid,
+                    format!("the authority's certificate cannot be read: {error}"),
+                )
+            })?;
+            RootCerts::Specific(std::sync::Arc::new(vec![certificate]))
+        }
+    };
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    Ok(TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(provider).build())
+}
+
+fn refusal(mut answer: Response<Body>) -> Error {
+    let status = answer.status().as_u16();
+    let text = answer.body_mut().with_config().limit(MAX_BODY).read_to_string().unwrap_or_default();
+    match serde_json::from_str::<Problem>(&text) {
+        Ok(problem) => Error { problem: Box::new(problem) },
+        Err(_) => {
+            let kind = Kind::ALL
+                .into_iter()
+                .find(|kind| kind.status() == status)
+                .unwrap_or(Kind::Internal);
+            let text: String = text.chars().take(200).collect();
+            Error::new(kind, format!("the cloud answered {status}: {text}"))
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(mut answer: Response<Body>) -> Result<T, Error> {
+    let garbled = |error: &dyn std::fmt::Display| {
+        Error::new(
+            Kind::Internal,
+            format!(
+                "the cloud's answer cannot be read: {error}; is this client older than the cloud?"
+            ),
+        )
+    };
+    let bytes = answer
+        .body_mut()
+        .with_config()
+        .limit(MAX_BODY)
+        .read_to_vec()
+        .map_err(|error| garbled(&error))?;
+    let bytes = if bytes.is_empty() { b"null".as_slice() } else { &bytes };
+    serde_json::from_slice(bytes).map_err(|error| garbled(&error))
+}
+
+/// Server-Sent Events as they come.
+pub struct Stream {
+    lines: BufReader<Box<dyn std::io::Read + Send + Sync>>,
+}
+
+/// One Server-Sent Event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// `id:`, for resuming.
+    pub id: Option<String>,
+    /// `event:`.
+    pub event: Option<String>,
+    /// `data:`, lines joined.
+    pub data: String,
+}
+
+impl Iterator for Stream {
+    type Item = Result<Sent, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut sent = Sent::default();
+        let mut line = String::new();
+        loop {
+            line.clear();
+            match self.lines.read_line(&mut line) {
+                Ok(0) => return None,
+                Err(error) => {
+                    return Some(Err(Error::new(
+                        Kind::Unreachable,
+                        format!("the stream broke: {error}; ask again to resume"),
+                    )));
+                }
+                Ok(_) => {}
+            }
+            match line.trim_end_matches(['\r', '\n']).split_once(':') {
+                None if line.trim().is_empty() && sent != Sent::default() => return Some(Ok(sent)),
+                Some((field, value)) => {
+                    take(&mut sent, field, value.strip_prefix(' ').unwrap_or(value))
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+fn take(sent: &mut Sent, field: &str, value: &str) {
+    match field {
+        "id" => sent.id = Some(value.to_owned()),
+        "event" => sent.event = Some(value.to_owned()),
+        "data" => {
+            if !sent.data.is_empty() {
+                sent.data.push('\n');
+            }
+            sent.data.push_str(value);
+        }
+        _ => {}
+    }
+}
+
+/// A path segment or query value with everything but RFC 3986's unreserved characters escaped.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    use std::fmt::Write as _;
+    text.bytes().fold(String::with_capacity(text.len()), |mut escaped, byte| {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            escaped.push(byte.into());
+        } else {
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+        escaped
+    })
+}
