@@ -1,3 +1,3 @@
-//! The cloud.
+//! The cloud's program: parses, configures, builds, runs, drains; it decides nothing.
 
 fn main() {}

@@ -1,0 +1,59 @@
+//! What every use case needs, in one shared value.
+
+use crate::boards::Boards;
+use crate::identity::Tokens;
+use crate::ingress::Ingress;
+use crate::settings::Settings;
+use base::clock::Clock;
+use base::key::KeyPair;
+use model::Timestamp;
+use std::ops::Deref;
+use std::sync::Arc;
+use store::Store;
+
+/// The cloud of this process. Cloning is cheap.
+#[derive(Clone)]
+pub struct Cloud(Arc<Parts>);
+
+/// Its parts.
+pub struct Parts {
+    /// State at rest.
+    pub store: Store,
+    /// The present moment.
+    pub clock: Arc<dyn Clock>,
+    /// Settings in force.
+    pub settings: Settings,
+    /// The cloud's identity, which boards pin.
+    pub key: KeyPair,
+    /// Where people and boards reach the cloud, without trailing slash.
+    pub public_url: String,
+    /// Fingerprint of the own certificate authority, when the certificate comes from there.
+    pub authority: Option<String>,
+    /// Makes and reads tokens.
+    pub tokens: Tokens,
+    /// The way to the boards.
+    pub boards: Boards,
+    /// Public ports.
+    pub ingress: Ingress,
+}
+
+impl Cloud {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.clock.unix_micros())
+    }
+}
+
+impl Deref for Cloud {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

@@ -1,0 +1,1 @@
+//! Settings of the cloud, each documented in docs/configuration.md.
