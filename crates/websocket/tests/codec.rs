@@ -1,5 +1,8 @@
 //! The codec without sockets: whatever goes in comes out, however it is cut; whatever comes in, nothing breaks.
 
+// The lints' exception for tests does not reach the helpers of an integration test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use bytes::Bytes;
 use proptest::prelude::*;
 use websocket::{CloseReason, Decoder, Encoder, Limits, Message, Role, Violation};

@@ -1,5 +1,8 @@
 //! The shell on real loopback sockets, against itself and against tungstenite in both directions.
 
+// The lints' exception for tests does not reach the helpers of an integration test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use std::net::TcpListener as StdListener;
 use std::thread;
 use std::time::Duration;
