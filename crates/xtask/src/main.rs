@@ -6,6 +6,7 @@
 
 mod command;
 mod demo;
+mod package;
 mod test;
 mod tidy;
 mod workspace;
@@ -21,9 +22,14 @@ The project's chores.
 Usage: cargo xtask CHORE [OPTIONS]
 
 Chores:
-  test   run every check and test; `--quick` leaves out system tests and the demo
-  tidy   check the rules of the house: arrows, module docs, unsafe, dependencies, forbidden words
-  help   print this text
+  test [--quick]
+      run every check and test; `--quick` leaves out system tests and the demo
+  tidy
+      check the rules of the house: arrows, module docs, unsafe, dependencies, forbidden words
+  package [--target TRIPLE] [--out DIR] [--try]
+      make the Debian packages and the agent's tarball (in dist/); `--try` installs them in a scratch root
+  help
+      print this text
 ";
 
 fn main() -> ExitCode {
@@ -43,6 +49,7 @@ fn run(words: &[String]) -> Fallible<ExitCode> {
         return Ok(ExitCode::from(2));
     };
     match chore.as_str() {
+        "package" => package::run(&Workspace::find()?, rest),
         "test" => test::run(&Workspace::find()?, rest),
         "tidy" => tidy::run(&Workspace::find()?, rest),
         "help" | "--help" | "-h" => {

@@ -40,6 +40,20 @@ impl Workspace {
         self.root.join(given.map_or_else(|| "target".into(), PathBuf::from))
     }
 
+    /// The version all our crates share.
+    pub(crate) fn version(&self) -> Fallible<String> {
+        let path = self.root.join("Cargo.toml");
+        let text =
+            fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let manifest: toml::Table =
+            text.parse().map_err(|error| format!("{}: {error}", path.display()))?;
+        let package = manifest.get("workspace").and_then(|table| table.get("package"));
+        package
+            .and_then(|table| table.get("version")?.as_str())
+            .map(str::to_owned)
+            .ok_or_else(|| format!("{} has no workspace.package.version", path.display()))
+    }
+
     /// Where `cargo build` leaves the programs.
     pub(crate) fn debug_dir(&self) -> PathBuf {
         self.target_dir().join("debug")

@@ -126,7 +126,7 @@ impl Suite<'_> {
             .args(targets)
             .env("S4T_BIN_DIR", self.workspace.debug_dir())
             .env(skips::VARIABLE, skips.path());
-        let outcome = stream::run_tests(&mut command)?;
+        let outcome = stream::run_tests(&mut command, &mut std::io::stderr())?;
         let skipped = skips.reasons()?;
         outcome.explain(&skipped);
         Ok(done("tests", outcome.tally().with_passed_turned_skipped(skipped.len())))

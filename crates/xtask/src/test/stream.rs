@@ -59,7 +59,7 @@ fn test_line(line: &str) -> Option<(&str, &str)> {
 }
 
 /// Runs to the end, whatever fails on the way.
-pub(super) fn run_tests(command: &mut Command) -> Fallible<Outcome> {
+pub(super) fn run_tests(command: &mut Command, shown_to: &mut impl Write) -> Fallible<Outcome> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -67,21 +67,21 @@ pub(super) fn run_tests(command: &mut Command) -> Fallible<Outcome> {
         .map_err(|error| format!("`{}` cannot be started: {error}", shown(command)))?;
     let mut outcome = Outcome::default();
     if let Some(output) = child.stdout.take() {
-        read(output, &mut outcome);
+        read(output, shown_to, &mut outcome);
     }
     let ended_well = child.wait().is_ok_and(|status: ExitStatus| status.success());
     outcome.close(ended_well);
     Ok(outcome)
 }
 
-fn read(output: impl Read, outcome: &mut Outcome) {
+fn read(output: impl Read, shown_to: &mut impl Write, outcome: &mut Outcome) {
     let mut reader = BufReader::new(output);
     let mut line = Vec::new();
     // Test output may be no UTF-8; counting goes on all the same.
     while reader.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
         let text = String::from_utf8_lossy(&line);
         // Nobody reading our output is no reason to stop testing.
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        let _ = shown_to.write_all(text.as_bytes());
         outcome.take(text.trim_end());
         line.clear();
     }
@@ -120,7 +120,7 @@ mod tests {
         let bytes =
             [&[0xff, 0xfe, b'\n'][..], b"test result: ok. 2 passed; 0 failed; 0 ignored"].concat();
         let mut outcome = Outcome::default();
-        read(&bytes[..], &mut outcome);
+        read(&bytes[..], &mut Vec::new(), &mut outcome);
         assert_eq!(outcome.tally().passed, 2);
     }
 
@@ -128,7 +128,9 @@ mod tests {
     fn a_real_process_is_read_to_its_end() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo 'test result: ok. 7 passed; 0 failed; 0 ignored'; exit 1"]);
-        let outcome = run_tests(&mut command).unwrap();
+        let mut seen = Vec::new();
+        let outcome = run_tests(&mut command, &mut seen).unwrap();
+        assert!(seen.starts_with(b"test result"));
         assert_eq!(outcome.tally(), Tally { passed: 7, failed: 1, skipped: 0 });
     }
 }

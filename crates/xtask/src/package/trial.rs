@@ -1,0 +1,301 @@
+//! `cargo xtask package --try`: installs the packages in a scratch root and looks at what they did.
+//!
+//! Invariant: nothing outside the scratch root changes, and after a purge nothing of ours is left in it. The bare root is
+//! made once (debootstrap) and copied for each trial. Deliberately not here: running the services; that needs a machine
+//! of its own with systemd.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::target::Target;
+use crate::command::{Fallible, capture, is_installed, run as run_command, shown};
+use crate::workspace::Workspace;
+
+/// The programs inside and the word that must make each name its version.
+const PROGRAMS: [&str; 3] = ["iotronic", "lightning-rod", "s4t"];
+/// The services inside: user, unit, state folder and settings share the name.
+const SERVICES: [&str; 2] = ["iotronic", "lightning-rod"];
+
+/// A trial runs the programs, so it needs root, debootstrap and a target that runs here.
+pub(super) fn require(target: &Target) -> Fallible<()> {
+    if !target.is_host() {
+        return Err(format!("packages for {} cannot be tried on this machine", target.triple()));
+    }
+    if !rustix::process::geteuid().is_root() {
+        return Err("trying packages needs root (chroot): sudo -E cargo xtask package --try".into());
+    }
+    if !is_installed("debootstrap") {
+        return Err("trying packages needs debootstrap: apt-get install debootstrap".into());
+    }
+    Ok(())
+}
+
+/// Installs, looks, removes, looks again.
+pub(super) fn run(workspace: &Workspace, products: &[PathBuf]) -> Fallible<()> {
+    let target_dir = workspace.target_dir();
+    let scratch = Scratch::copy_of(&bare_root(&target_dir)?, &target_dir)?;
+    let (tarballs, packages): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        products.iter().partition(|file| file.extension().is_some_and(|end| end == "gz"));
+    try_packages(&scratch, &packages)?;
+    for tarball in tarballs {
+        try_tarball(&scratch, tarball)?;
+    }
+    Ok(())
+}
+
+fn try_packages(scratch: &Scratch, packages: &[&PathBuf]) -> Fallible<()> {
+    let files = packages.iter().map(|file| scratch.take_in(file)).collect::<Fallible<Vec<_>>>()?;
+    let dpkg = |words: &[&str], more: &[String]| {
+        capture(scratch.command("dpkg").args(words).args(more)).map(drop)
+    };
+    step("the packages install", || dpkg(&["--install"], &files))?;
+    step("installing them again changes nothing", || dpkg(&["--install"], &files))?;
+    step("the programs run and name their version", || versions(scratch, "/usr/bin"))?;
+    step("the shipped settings are valid", || settings(scratch))?;
+    step("state and settings belong to their users alone", || owners(scratch))?;
+    step("systemd accepts the units", || units(scratch))?;
+    step("each service is enabled", || enabled(scratch))?;
+    let names = ["stack4things-iotronic", "stack4things-lightning-rod", "stack4things-s4t"];
+    let names = names.map(str::to_owned);
+    step("the packages are removed and keep the state", || {
+        dpkg(&["--remove"], &names)?;
+        scratch.expect_present("var/lib/iotronic")
+    })?;
+    step("a purge leaves nothing behind", || {
+        dpkg(&["--purge"], &names)?;
+        leftovers(scratch)
+    })
+}
+
+fn try_tarball(scratch: &Scratch, tarball: &Path) -> Fallible<()> {
+    let inside = scratch.take_in(tarball)?;
+    let folder = inside.trim_end_matches(".tar.gz").to_owned();
+    let unpack = ["--extract", "--gzip", "--directory", "/", "--file", &inside];
+    capture(scratch.command("tar").args(unpack))?;
+    let installer = format!("{folder}/install.sh");
+    let install = |words: &[&str]| capture(scratch.command(&installer).args(words)).map(drop);
+    step("the tarball installs, twice", || install(&[]).and_then(|()| install(&[])))?;
+    step("its agent runs", || version_of(scratch, "/usr/local/bin/lightning-rod"))?;
+    step("its state belongs to its user alone", || owned_by(scratch, "lightning-rod"))?;
+    step("the tarball is removed without a trace", || {
+        install(&["--uninstall", "--purge"])?;
+        scratch.expect_absent("usr/local/bin/lightning-rod")?;
+        leftovers(scratch)
+    })?;
+    step("it prepares an image from outside", || image(scratch, &folder))
+}
+
+/// `--root` works from outside the image.
+fn image(scratch: &Scratch, folder: &str) -> Fallible<()> {
+    let outside = scratch.root.join(folder.trim_start_matches('/'));
+    let install = |words: &[&str]| {
+        let mut command = Command::new(outside.join("install.sh"));
+        capture(command.arg("--root").arg(&scratch.root).args(words)).map(drop)
+    };
+    install(&["--prefix", "/opt/s4t"])?;
+    scratch.expect_present("opt/s4t/bin/lightning-rod")?;
+    owned_by(scratch, "lightning-rod")?;
+    install(&["--prefix", "/opt/s4t", "--uninstall", "--purge"])?;
+    leftovers(scratch)
+}
+
+fn versions(scratch: &Scratch, folder: &str) -> Fallible<()> {
+    PROGRAMS.iter().try_for_each(|program| version_of(scratch, &format!("{folder}/{program}")))
+}
+
+fn version_of(scratch: &Scratch, program: &str) -> Fallible<()> {
+    let said = capture(scratch.command(program).arg("--version"))?;
+    let named = said.chars().any(|letter| letter.is_ascii_digit());
+    if named { Ok(()) } else { Err(format!("`{program} --version` says `{}`", said.trim())) }
+}
+
+fn settings(scratch: &Scratch) -> Fallible<()> {
+    let cloud = ["serve", "--data", "/var/lib/iotronic", "--check-config", "--config"];
+    let agent = ["run", "--home", "/var/lib/lightning-rod", "--check-config", "--config"];
+    capture(scratch.command("iotronic").args(cloud).arg("/etc/stack4things/iotronic.toml"))?;
+    capture(
+        scratch.command("lightning-rod").args(agent).arg("/etc/stack4things/lightning-rod.toml"),
+    )?;
+    Ok(())
+}
+
+fn owners(scratch: &Scratch) -> Fallible<()> {
+    SERVICES.iter().try_for_each(|service| {
+        owned_by(scratch, service)?;
+        let group = scratch.number_of("group", service)?;
+        scratch.expect_access(&format!("etc/stack4things/{service}.toml"), (0, group), 0o640)
+    })
+}
+
+fn owned_by(scratch: &Scratch, service: &str) -> Fallible<()> {
+    let owner = (scratch.number_of("passwd", service)?, scratch.number_of("group", service)?);
+    scratch.expect_access(&format!("var/lib/{service}"), owner, 0o700)
+}
+
+fn units(scratch: &Scratch) -> Fallible<()> {
+    if !is_installed("systemd-analyze") {
+        return Err("systemd-analyze is not installed: apt-get install systemd".into());
+    }
+    SERVICES.iter().try_for_each(|service| {
+        let unit = scratch.root.join(format!("usr/lib/systemd/system/{service}.service"));
+        let mut command = Command::new("systemd-analyze");
+        command.args(["verify", "--man=no", "--recursive-errors=no"]);
+        command.arg(format!("--root={}", scratch.root.display())).arg(&unit);
+        let said = everything_said(&mut command)?;
+        let about_us = said.lines().find(|line| line.contains(service));
+        about_us.map_or(Ok(()), |line| Err(format!("systemd-analyze verify: {line}")))
+    })
+}
+
+fn enabled(scratch: &Scratch) -> Fallible<()> {
+    SERVICES.iter().try_for_each(|service| {
+        let link = format!("etc/systemd/system/multi-user.target.wants/{service}.service");
+        scratch.expect_present(&link)
+    })
+}
+
+fn leftovers(scratch: &Scratch) -> Fallible<()> {
+    for service in SERVICES {
+        scratch.expect_absent(&format!("var/lib/{service}"))?;
+        scratch.expect_absent(&format!("etc/stack4things/{service}.toml"))?;
+        scratch.expect_absent(&format!(
+            "etc/systemd/system/multi-user.target.wants/{service}.service"
+        ))?;
+        if scratch.number_of("passwd", service).is_ok() {
+            return Err(format!("the user {service} is left behind"));
+        }
+    }
+    Ok(())
+}
+
+/// Units are checked by what is said about them, not by the exit code: the scratch root lacks the targets of a whole system.
+fn everything_said(command: &mut Command) -> Fallible<String> {
+    let output = command
+        .output()
+        .map_err(|error| format!("`{}` cannot be started: {error}", shown(command)))?;
+    let said = [output.stdout, output.stderr].concat();
+    Ok(String::from_utf8_lossy(&said).into_owned())
+}
+
+fn step(what: &str, work: impl FnOnce() -> Fallible<()>) -> Fallible<()> {
+    match work() {
+        Ok(()) => {
+            eprintln!("ok      {what}");
+            Ok(())
+        }
+        Err(reason) => Err(format!("FAILED  {what}: {reason}")),
+    }
+}
+
+/// A bare system of this machine's release, made once.
+fn bare_root(target_dir: &Path) -> Fallible<PathBuf> {
+    let suite = suite()?;
+    let place = target_dir.join(format!("bare-root-{suite}"));
+    if place.is_dir() {
+        return Ok(place);
+    }
+    eprintln!("making a bare {suite} system once");
+    let unfinished = target_dir.join(format!("bare-root-{suite}.unfinished"));
+    remove(&unfinished)?;
+    let mut command = Command::new("debootstrap");
+    command.args(["--variant=minbase", "--include=init-system-helpers", &suite]).arg(&unfinished);
+    command.args(mirror());
+    capture(&mut command)?;
+    fs::rename(&unfinished, &place).map_err(|error| format!("{}: {error}", place.display()))?;
+    Ok(place)
+}
+
+fn suite() -> Fallible<String> {
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    release
+        .lines()
+        .find_map(|line| line.strip_prefix("VERSION_CODENAME="))
+        .map(|name| name.trim_matches('"').to_owned())
+        .ok_or_else(|| {
+            "/etc/os-release names no release; packages are tried on Debian-like systems".into()
+        })
+}
+
+/// The mirror this machine uses itself.
+fn mirror() -> Option<String> {
+    let words = ["indextargets", "--format", "$(SITE)", "Created-By: Packages"];
+    let list = capture(Command::new("apt-get").args(words)).ok()?;
+    list.lines().next().filter(|line| !line.is_empty()).map(str::to_owned)
+}
+
+fn remove(folder: &Path) -> Fallible<()> {
+    run_command(Command::new("rm").args(["-rf", "--one-file-system"]).arg(folder))
+}
+
+/// A throw-away system.
+struct Scratch {
+    root: PathBuf,
+}
+
+impl Scratch {
+    fn copy_of(bare: &Path, beside: &Path) -> Fallible<Self> {
+        let root = beside.join(format!("scratch-root-{}", std::process::id()));
+        remove(&root)?;
+        run_command(Command::new("cp").arg("--archive").arg(bare).arg(&root))?;
+        Ok(Self { root })
+    }
+
+    /// A command inside.
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("chroot");
+        command.arg(&self.root).arg(program);
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C");
+        command
+    }
+
+    /// Copies a file to the top and returns its path inside.
+    fn take_in(&self, file: &Path) -> Fallible<String> {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        fs::copy(file, self.root.join(&name))
+            .map_err(|error| format!("{} cannot be copied: {error}", file.display()))?;
+        Ok(format!("/{name}"))
+    }
+
+    /// The number of a user or group inside.
+    fn number_of(&self, table: &str, name: &str) -> Fallible<u32> {
+        let text = fs::read_to_string(self.root.join("etc").join(table)).unwrap_or_default();
+        text.lines()
+            .map(|line| line.split(':').collect::<Vec<_>>())
+            .find(|cells| cells.first() == Some(&name))
+            .and_then(|cells| cells.get(2)?.parse().ok())
+            .ok_or_else(|| format!("{table} has no {name}"))
+    }
+
+    fn expect_access(&self, path: &str, owner: (u32, u32), mode: u32) -> Fallible<()> {
+        let data =
+            fs::metadata(self.root.join(path)).map_err(|error| format!("/{path}: {error}"))?;
+        let found = ((data.uid(), data.gid()), data.mode() & 0o7777);
+        if found == (owner, mode) {
+            return Ok(());
+        }
+        let ((user, group), bits) = found;
+        Err(format!("/{path} is {user}:{group} {bits:o}, not {}:{} {mode:o}", owner.0, owner.1))
+    }
+
+    fn expect_present(&self, path: &str) -> Fallible<()> {
+        let is_there = self.root.join(path).symlink_metadata().is_ok();
+        if is_there { Ok(()) } else { Err(format!("/{path} is missing")) }
+    }
+
+    fn expect_absent(&self, path: &str) -> Fallible<()> {
+        match self.expect_present(path) {
+            Ok(()) => Err(format!("/{path} is left behind")),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = remove(&self.root) {
+            eprintln!("the scratch root stays behind: {error}");
+        }
+    }
+}
