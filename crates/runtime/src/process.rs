@@ -1,0 +1,379 @@
+//! One process of a guest: started, watched, and ended with everything it started.
+//!
+//! Invariant: a [`Process`] that was spawned is either finished by [`Process::finish`] or, when dropped
+//! with its task, killed; it never outlives its owner. Not here: what a call or a service does with it.
+
+use crate::cage::{Cage, SAMPLE_EVERY};
+use crate::failure::{Exit, Failure, Stream};
+use crate::frame::{self, Broken, FrameReader};
+use crate::guest::{Language, Limits};
+use crate::interpreter::search_path;
+use crate::launch_spec::{GUEST_EXEC, LaunchSpec, Rlimits};
+use crate::library::Installed;
+use crate::log::LogBook;
+use crate::log_pump::pump;
+use crate::processes::RUN_MARK;
+use crate::runtime::Shared;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+use tokio::time::{Interval, MissedTickBehavior, timeout};
+
+/// Largest request (parameters and board facts) sent to a guest.
+const REQUEST_BYTES: u64 = 4 << 20;
+/// Room for the frame around a result of the full size.
+const FRAME_EXTRA: u64 = 256;
+/// A frame may always be this long, so that errors get through a small output limit.
+const LEAST_FRAME: u64 = 64 << 10;
+/// How long the channel may stay open after the process ended.
+const CHANNEL_CLOSES_WITHIN: Duration = Duration::from_millis(200);
+/// How long the log may take to end after all processes are gone.
+const LOG_ENDS_WITHIN: Duration = Duration::from_millis(300);
+/// Signal of the soft CPU limit.
+const SIGXCPU: i32 = 24;
+/// Tasks of the whole user, where no control group counts and the agent is not root.
+const TASKS_OF_USER: u64 = 1024;
+/// What Node writes when its heap is full.
+const NODE_OUT_OF_MEMORY: &str = "JavaScript heap out of memory";
+
+/// How the runner uses the guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Call,
+    Service,
+}
+
+/// What runners and launcher say on the channel.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Answer {
+    /// The source is loaded and starts to run.
+    Ready,
+    Ok(Value),
+    Raised {
+        kind: String,
+        message: String,
+        traceback: Vec<String>,
+    },
+    NotJson(String),
+    NoResult,
+    Launch(String),
+}
+
+/// What happened to a process.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Answer(Answer),
+    /// It ended, or closed its channel, without a further answer.
+    Ended,
+    /// It went over a limit.
+    Over(Failure),
+}
+
+/// A running process of a guest.
+pub(crate) struct Process {
+    child: Child,
+    pid: i32,
+    language: Language,
+    limits: Limits,
+    cage: Cage,
+    frames: FrameReader<OwnedReadHalf>,
+    logs: Vec<JoinHandle<VecDeque<String>>>,
+    book: Arc<LogBook>,
+    samples: Interval,
+    exit: Option<ExitStatus>,
+}
+
+impl Process {
+    /// Starts the guest and sends it its request.
+    pub(crate) async fn spawn(
+        shared: &Shared,
+        guest: &Installed,
+        mode: Mode,
+        params: &Value,
+        context: &Value,
+        limits: &Limits,
+    ) -> Result<Self, Failure> {
+        let request = request(shared, guest, mode, params, context)?;
+        let interpreter = shared.interpreters.find(guest.language, &shared.settings).await?;
+        let mark = shared.next_mark();
+        let mut cage = Cage::new(&shared.cgroups, mark.clone(), limits, guest.language)?;
+        let spec = LaunchSpec {
+            parent: rustix::process::getpid().as_raw_nonzero().get(),
+            cgroup_procs: cage.procs_files(),
+            dir: shared.library.work(&guest.id),
+            program: interpreter.to_owned(),
+            args: shared.runners.arguments(guest.language, limits),
+            env: environment(shared, guest, mark),
+            rlimits: rlimits(shared, guest.language, limits),
+        };
+        let started = start(shared, &spec).await;
+        let (mut child, channel) = match started {
+            Ok(started) => started,
+            Err(failure) => {
+                cage.clear().await;
+                return Err(failure);
+            }
+        };
+        let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or(0);
+        cage.hold(pid);
+        let (read, write) = channel.into_split();
+        tokio::spawn(send(write, request));
+        let book = shared.book(&guest.id);
+        let mut samples = tokio::time::interval(SAMPLE_EVERY);
+        samples.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let frame_limit = limits.output_bytes.saturating_add(FRAME_EXTRA).max(LEAST_FRAME);
+        Ok(Self {
+            logs: pumps(&mut child, &book),
+            child,
+            pid,
+            language: guest.language,
+            limits: limits.clone(),
+            cage,
+            frames: FrameReader::new(read, frame_limit),
+            book,
+            samples,
+            exit: None,
+        })
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Waits for the next thing that happens. Dropping the future loses nothing.
+    pub(crate) async fn event(&mut self) -> Event {
+        loop {
+            if self.exit.is_some() {
+                return self.last_words().await;
+            }
+            tokio::select! {
+                biased;
+                frame = self.frames.next() => return self.understand(frame),
+                status = self.child.wait() => {
+                    self.exit = Some(status.unwrap_or_default());
+                    // Whoever still holds the channel keeps us from seeing its end.
+                    self.cage.kill();
+                }
+                _ = self.samples.tick() => {
+                    if let Some(failure) = self.cage.over() {
+                        return Event::Over(failure);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn last_words(&mut self) -> Event {
+        match timeout(CHANNEL_CLOSES_WITHIN, self.frames.next()).await {
+            Ok(frame) => self.understand(frame),
+            Err(_) => Event::Ended,
+        }
+    }
+
+    fn understand(&self, frame: Result<Option<Vec<u8>>, Broken>) -> Event {
+        match frame {
+            Ok(Some(frame)) => self.parse(&frame),
+            Ok(None) | Err(Broken::Cut) => Event::Ended,
+            Err(Broken::TooLarge) => Event::Over(self.too_large()),
+        }
+    }
+
+    fn parse(&self, frame: &[u8]) -> Event {
+        match serde_json::from_slice(frame) {
+            Ok(Answer::Ok(_)) if over(frame.len(), self.limits.output_bytes + FRAME_EXTRA) => {
+                Event::Over(self.too_large())
+            }
+            Ok(answer) => Event::Answer(answer),
+            Err(error) => Event::Answer(Answer::NotJson(error.to_string())),
+        }
+    }
+
+    fn too_large(&self) -> Failure {
+        Failure::Output { limit: self.limits.output_bytes }
+    }
+
+    /// Asks the guest to end.
+    pub(crate) fn terminate(&self) {
+        self.cage.terminate();
+    }
+
+    /// Waits up to `patience` for an orderly end, then kills all of it. An outcome that the process did
+    /// not give itself is found in how it ended.
+    pub(crate) async fn finish(
+        mut self,
+        outcome: Option<Result<Value, Failure>>,
+        patience: Duration,
+    ) -> Result<Value, Failure> {
+        if self.exit.is_none()
+            && !patience.is_zero()
+            && let Ok(status) = timeout(patience, self.child.wait()).await
+        {
+            self.exit = Some(status.unwrap_or_default());
+        }
+        let over = self.cage.over();
+        let exit = self.end().await;
+        let tail = self.tail().await;
+        match outcome {
+            Some(Ok(value)) => Ok(value),
+            Some(Err(failure)) => Err(self.explain(failure, over)),
+            None => Err(self.judge(exit, over, tail)),
+        }
+    }
+
+    /// Kills and reaps; nothing of the run is left afterwards.
+    async fn end(&mut self) -> Option<ExitStatus> {
+        let by_itself = self.exit;
+        // Before the launcher made its session, the process is not in the group that the cage kills.
+        let _ = self.child.start_kill();
+        self.cage.kill();
+        if by_itself.is_none() {
+            self.exit = self.child.wait().await.ok();
+        }
+        self.cage.clear().await;
+        by_itself.or(self.exit)
+    }
+
+    async fn tail(&mut self) -> Vec<String> {
+        let mut tail = Vec::new();
+        for mut log in std::mem::take(&mut self.logs) {
+            match timeout(LOG_ENDS_WITHIN, &mut log).await {
+                Ok(lines) => tail.extend(lines.unwrap_or_default()),
+                Err(_) => log.abort(),
+            }
+        }
+        self.book.settle();
+        tail
+    }
+
+    /// An exception may only be the way a limit shows inside the guest.
+    fn explain(&self, failure: Failure, over: Option<Failure>) -> Failure {
+        match failure {
+            Failure::Raised { ref kind, .. } if kind == "MemoryError" => self.out_of_memory(),
+            Failure::Raised { .. } => over.unwrap_or(failure),
+            other => other,
+        }
+    }
+
+    fn judge(&self, exit: Option<ExitStatus>, over: Option<Failure>, tail: Vec<String>) -> Failure {
+        if let Some(failure) = over {
+            return failure;
+        }
+        let exit = exit.unwrap_or_default();
+        let full = self.language == Language::Node
+            && tail.iter().any(|line| line.contains(NODE_OUT_OF_MEMORY));
+        match (exit.signal(), exit.code(), self.limits.cpu_seconds) {
+            (Some(SIGXCPU), _, Some(limit)) => Failure::Cpu { limit },
+            _ if full => self.out_of_memory(),
+            (Some(signal), ..) => Failure::Crashed { exit: Exit::Signal(signal), tail },
+            (None, Some(0), _) => Failure::NoResult,
+            (None, code, _) => Failure::Crashed { exit: Exit::Code(code.unwrap_or(-1)), tail },
+        }
+    }
+
+    fn out_of_memory(&self) -> Failure {
+        Failure::Memory { limit: self.limits.memory_bytes }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.exit.is_none() {
+            self.cage.kill();
+        }
+    }
+}
+
+fn request(
+    shared: &Shared,
+    guest: &Installed,
+    mode: Mode,
+    params: &Value,
+    context: &Value,
+) -> Result<Vec<u8>, Failure> {
+    let request = json!({
+        "id": guest.id,
+        "name": guest.name,
+        "source": shared.library.source(guest),
+        "service": mode == Mode::Service,
+        "params": params,
+        "context": context,
+    });
+    let body = request.to_string();
+    let too_large = Failure::Parameters { limit: REQUEST_BYTES };
+    if over(body.len(), REQUEST_BYTES) {
+        return Err(too_large);
+    }
+    frame::encode(body.as_bytes()).ok_or(too_large)
+}
+
+fn over(length: usize, limit: u64) -> bool {
+    u64::try_from(length).map_or(true, |length| length > limit)
+}
+
+fn environment(shared: &Shared, guest: &Installed, mark: String) -> Vec<(String, String)> {
+    let home = shared.library.work(&guest.id).display().to_string();
+    let mut env = vec![
+        ("PATH".to_owned(), search_path()),
+        ("HOME".to_owned(), home),
+        ("LANG".to_owned(), "C.UTF-8".to_owned()),
+        (RUN_MARK.to_owned(), mark),
+    ];
+    env.extend(std::env::var("TZ").ok().map(|zone| ("TZ".to_owned(), zone)));
+    let ours = shared.settings.environment.iter().filter(|(name, _)| name.starts_with("S4T_"));
+    env.extend(ours.map(|(name, value)| (name.clone(), value.clone())));
+    env
+}
+
+fn rlimits(shared: &Shared, language: Language, limits: &Limits) -> Rlimits {
+    let counted = shared.cgroups.pids().is_some() || rustix::process::geteuid().is_root();
+    Rlimits {
+        cpu_seconds: limits.cpu_seconds,
+        // Only a bound on bursts between two samples: address space is always larger than memory, and
+        // Node reserves far more than it uses.
+        address_space: (language == Language::Python)
+            .then(|| limits.memory_bytes.saturating_mul(2).saturating_add(128 << 20)),
+        tasks_of_user: (!counted).then_some(TASKS_OF_USER),
+        open_files: shared.settings.open_files,
+        file_bytes: shared.settings.file_bytes,
+    }
+}
+
+async fn start(shared: &Shared, spec: &LaunchSpec) -> Result<(Child, UnixStream), Failure> {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(Failure::launch)?;
+    ours.set_nonblocking(true).map_err(Failure::launch)?;
+    let channel = UnixStream::from_std(ours).map_err(Failure::launch)?;
+    let mut command = Command::new(&shared.settings.launcher);
+    command
+        .arg(GUEST_EXEC)
+        .arg(serde_json::to_string(spec).map_err(Failure::launch)?)
+        .env_clear()
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    Ok((shared.spawner.spawn(command).await?, channel))
+}
+
+/// The guest may end without reading; then there is nobody to tell.
+async fn send(mut channel: OwnedWriteHalf, request: Vec<u8>) {
+    let _ = channel.write_all(&request).await;
+}
+
+fn pumps(child: &mut Child, book: &Arc<LogBook>) -> Vec<JoinHandle<VecDeque<String>>> {
+    let out =
+        child.stdout.take().map(|out| tokio::spawn(pump(out, Stream::Stdout, Arc::clone(book))));
+    let err =
+        child.stderr.take().map(|err| tokio::spawn(pump(err, Stream::Stderr, Arc::clone(book))));
+    out.into_iter().chain(err).collect()
+}
