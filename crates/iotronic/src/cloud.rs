@@ -1,7 +1,7 @@
 //! What every use case needs, in one shared value.
 
 use crate::boards::Boards;
-use crate::identity::Tokens;
+use crate::identity::{SignIn, Tokens};
 use crate::ingress::Ingress;
 use crate::settings::Settings;
 use base::clock::Clock;
@@ -31,6 +31,8 @@ pub struct Parts {
     pub authority: Option<String>,
     /// Makes and reads tokens.
     pub tokens: Tokens,
+    /// What signing in shares: bounded password checks, counts of failures, roles looked up.
+    pub sign_in: SignIn,
     /// The way to the boards.
     pub boards: Boards,
     /// Public ports.

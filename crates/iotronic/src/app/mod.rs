@@ -1,1 +1,11 @@
-//! Being written.
+//! Use cases: what people ask of the cloud, one file for each noun. Each authorises, checks the state of things, and stores;
+//! what must reach a board goes there after the commit.
+//!
+//! Invariant: nothing is read or changed before [`access`] allowed it. Deliberately not here: HTTP (floor `http`) and the
+//! conversation with boards (floor `boards`).
+
+mod error;
+pub mod operations;
+pub mod settle;
+
+pub use error::Error;

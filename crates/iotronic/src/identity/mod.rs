@@ -1,1 +1,14 @@
-//! Being written.
+//! The cloud's own identity service: passwords, application credentials, tokens, and the first administrator.
+//!
+//! Invariant: no secret is stored in clear; a token says who somebody is, what they may do is looked up at each request, so
+//! taking a role away works at once. Keystone's shapes live in `http`.
+
+mod bootstrap;
+pub mod passwords;
+pub mod sign_in;
+pub mod throttle;
+pub mod tokens;
+
+pub use bootstrap::{Error as BootstrapError, bootstrap};
+pub use sign_in::SignIn;
+pub use tokens::Tokens;

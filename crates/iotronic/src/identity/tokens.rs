@@ -1,0 +1,217 @@
+//! Tokens: signed statements who somebody is, in which project and until when.
+//!
+//! A token is base64url of a fixed binary form and HMAC-SHA256 over it with a key of this cloud (a file of mode 0600), so
+//! reading one costs a hash and no look-up, and restarting the cloud keeps people signed in. It carries no roles.
+
+use base::secret;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use model::{CredentialId, ProjectId, Timestamp, UserId};
+use sha2::Sha256;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// How long a token is good for.
+pub const LIFE: Duration = Duration::from_secs(3600);
+/// Longest text that is looked at as a token.
+const MAX_LENGTH: usize = 512;
+const VERSION: u8 = 1;
+const MAC: usize = 32;
+
+/// How somebody signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// By password.
+    Password,
+    /// By application credential.
+    Credential,
+    /// By a token had before.
+    Token,
+}
+
+impl Method {
+    /// Keystone's word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Credential => "application_credential",
+            Self::Token => "token",
+        }
+    }
+}
+
+/// What a token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// Who.
+    pub user: UserId,
+    /// In which project.
+    pub project: ProjectId,
+    /// By which credential, if by one.
+    pub credential: Option<CredentialId>,
+    /// How.
+    pub method: Method,
+    /// From when.
+    pub issued_at: Timestamp,
+    /// Until when.
+    pub expires_at: Timestamp,
+    /// Names this token in logs without giving it away.
+    pub audit: [u8; 16],
+}
+
+/// Makes and reads tokens. Cloning is cheap.
+#[derive(Clone)]
+pub struct Tokens(Arc<Hmac<Sha256>>);
+
+impl Tokens {
+    /// With the key in `dir`, made there on first use.
+    ///
+    /// # Errors
+    /// The key file cannot be read or written, or others may read it.
+    pub fn open(dir: &Path) -> std::io::Result<Self> {
+        let path = dir.join("token.key");
+        if !path.exists() {
+            secret::write_private(&path, secret::random_text::<32>().as_bytes())?;
+        }
+        if secret::readable_by_others(&path)? {
+            return Err(std::io::Error::other(format!(
+                "{} can be read by others; restrict it with chmod 600",
+                path.display()
+            )));
+        }
+        Ok(Self::with_key(std::fs::read_to_string(&path)?.trim().as_bytes()))
+    }
+
+    /// With this key.
+    #[must_use]
+    pub fn with_key(key: &[u8]) -> Self {
+        Self(Arc::new(Hmac::new_from_slice(key).expect("HMAC takes keys of any length")))
+    }
+
+    /// The token of a statement.
+    #[must_use]
+    pub fn make(&self, statement: &Statement) -> String {
+        let mut bytes = encode(statement);
+        let mut mac = Hmac::clone(&self.0);
+        mac.update(&bytes);
+        bytes.extend_from_slice(&mac.finalize().into_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// What a token says, if it is ours and still good.
+    #[must_use]
+    pub fn read(&self, token: &str, now: Timestamp) -> Option<Statement> {
+        if token.len() > MAX_LENGTH {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (body, signature) = bytes.split_at_checked(bytes.len().checked_sub(MAC)?)?;
+        let mut mac = Hmac::clone(&self.0);
+        mac.update(body);
+        mac.verify_slice(signature).ok()?;
+        decode(body).filter(|statement| now < statement.expires_at)
+    }
+}
+
+fn encode(statement: &Statement) -> Vec<u8> {
+    let mut bytes = vec![VERSION, statement.method as u8];
+    bytes.extend_from_slice(&statement.issued_at.micros().to_be_bytes());
+    bytes.extend_from_slice(&statement.expires_at.micros().to_be_bytes());
+    bytes.extend_from_slice(&statement.audit);
+    let credential = statement.credential.map_or(Uuid::nil(), CredentialId::uuid);
+    bytes.extend_from_slice(credential.as_bytes());
+    for text in [statement.user.as_str(), statement.project.as_str()] {
+        // Ids have at most 64 bytes.
+        bytes.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
+        bytes.extend_from_slice(text.as_bytes());
+    }
+    bytes
+}
+
+fn decode(bytes: &[u8]) -> Option<Statement> {
+    let mut rest = Rest(bytes);
+    if rest.array::<1>()? != [VERSION] {
+        return None;
+    }
+    let method = match rest.array::<1>()? {
+        [0] => Method::Password,
+        [1] => Method::Credential,
+        [2] => Method::Token,
+        _ => return None,
+    };
+    let issued_at = Timestamp::from_micros(i64::from_be_bytes(rest.array()?));
+    let expires_at = Timestamp::from_micros(i64::from_be_bytes(rest.array()?));
+    let audit = rest.array()?;
+    let credential = Uuid::from_bytes(rest.array()?);
+    let credential = (!credential.is_nil()).then(|| credential.into());
+    let (user, project) = (rest.text()?.parse().ok()?, rest.text()?.parse().ok()?);
+    Some(Statement { user, project, credential, method, issued_at, expires_at, audit })
+}
+
+struct Rest<'a>(&'a [u8]);
+
+impl<'a> Rest<'a> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (array, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*array)
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        let [length] = self.array::<1>()?;
+        let (text, rest) = self.0.split_at_checked(length.into())?;
+        self.0 = rest;
+        std::str::from_utf8(text).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn statement() -> Statement {
+        Statement {
+            user: UserId::new(),
+            project: ProjectId::new(),
+            credential: Some(CredentialId::new()),
+            method: Method::Credential,
+            issued_at: Timestamp::from_micros(1),
+            expires_at: Timestamp::from_micros(10),
+            audit: [7; 16],
+        }
+    }
+
+    #[test]
+    fn a_token_says_what_it_was_made_of_until_it_expires() {
+        let (tokens, said) = (Tokens::with_key(b"key"), statement());
+        let token = tokens.make(&said);
+        assert_eq!(tokens.read(&token, Timestamp::from_micros(9)), Some(said));
+        assert_eq!(tokens.read(&token, Timestamp::from_micros(10)), None);
+    }
+
+    #[test]
+    fn a_token_of_another_cloud_or_with_one_bit_changed_says_nothing() {
+        let (tokens, now) = (Tokens::with_key(b"key"), Timestamp::from_micros(5));
+        let token = tokens.make(&statement());
+        assert_eq!(Tokens::with_key(b"yek").read(&token, now), None);
+        let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
+        for index in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[index] ^= 1;
+            assert_eq!(tokens.read(&URL_SAFE_NO_PAD.encode(changed), now), None, "byte {index}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_token_or_not(text in ".*", bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Tokens::with_key(b"key").read(&text, Timestamp::default());
+            let _ = decode(&bytes);
+        }
+    }
+}
