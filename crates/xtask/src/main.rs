@@ -6,6 +6,7 @@
 
 mod command;
 mod demo;
+mod needs;
 mod package;
 mod test;
 mod tidy;
@@ -22,6 +23,8 @@ The project's chores.
 Usage: cargo xtask CHORE [OPTIONS]
 
 Chores:
+  demo [--check]
+      start the cloud and three boards here, show what they do, stay up until Ctrl-C; `--check` verifies and ends
   test [--quick]
       run every check and test; `--quick` leaves out system tests and the demo
   tidy
@@ -49,6 +52,7 @@ fn run(words: &[String]) -> Fallible<ExitCode> {
         return Ok(ExitCode::from(2));
     };
     match chore.as_str() {
+        "demo" => demo::run(&Workspace::find()?, rest),
         "package" => package::run(&Workspace::find()?, rest),
         "test" => test::run(&Workspace::find()?, rest),
         "tidy" => tidy::run(&Workspace::find()?, rest),

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::target::Target;
-use crate::command::{Fallible, capture, is_installed, run as run_command, shown};
+use crate::command::{Fallible, capture, run as run_command, shown};
+use crate::needs;
 use crate::workspace::Workspace;
 
 /// The programs inside and the word that must make each name its version.
@@ -18,18 +19,18 @@ const PROGRAMS: [&str; 3] = ["iotronic", "lightning-rod", "s4t"];
 /// The services inside: user, unit, state folder and settings share the name.
 const SERVICES: [&str; 2] = ["iotronic", "lightning-rod"];
 
+/// The most that `systemd-analyze security` may rate a unit, in tenths; 100 is the worst.
+const MOST_EXPOSURE: u32 = 25;
+
 /// A trial runs the programs, so it needs root, debootstrap and a target that runs here.
 pub(super) fn require(target: &Target) -> Fallible<()> {
     if !target.is_host() {
         return Err(format!("packages for {} cannot be tried on this machine", target.triple()));
     }
-    if !rustix::process::geteuid().is_root() {
+    if !needs::is_root() {
         return Err("trying packages needs root (chroot): sudo -E cargo xtask package --try".into());
     }
-    if !is_installed("debootstrap") {
-        return Err("trying packages needs debootstrap: apt-get install debootstrap".into());
-    }
-    Ok(())
+    needs::prepare(&needs::FOR_TRIAL)
 }
 
 /// Installs, looks, removes, looks again.
@@ -56,6 +57,7 @@ fn try_packages(scratch: &Scratch, packages: &[&PathBuf]) -> Fallible<()> {
     step("the shipped settings are valid", || settings(scratch))?;
     step("state and settings belong to their users alone", || owners(scratch))?;
     step("systemd accepts the units", || units(scratch))?;
+    step("the units stay hardened", || hardened(scratch))?;
     step("each service is enabled", || enabled(scratch))?;
     let names = ["stack4things-iotronic", "stack4things-lightning-rod", "stack4things-s4t"];
     let names = names.map(str::to_owned);
@@ -135,9 +137,6 @@ fn owned_by(scratch: &Scratch, service: &str) -> Fallible<()> {
 }
 
 fn units(scratch: &Scratch) -> Fallible<()> {
-    if !is_installed("systemd-analyze") {
-        return Err("systemd-analyze is not installed: apt-get install systemd".into());
-    }
     SERVICES.iter().try_for_each(|service| {
         let unit = scratch.root.join(format!("usr/lib/systemd/system/{service}.service"));
         let mut command = Command::new("systemd-analyze");
@@ -146,6 +145,16 @@ fn units(scratch: &Scratch) -> Fallible<()> {
         let said = everything_said(&mut command)?;
         let about_us = said.lines().find(|line| line.contains(service));
         about_us.map_or(Ok(()), |line| Err(format!("systemd-analyze verify: {line}")))
+    })
+}
+
+fn hardened(scratch: &Scratch) -> Fallible<()> {
+    SERVICES.iter().try_for_each(|service| {
+        let unit = scratch.root.join(format!("usr/lib/systemd/system/{service}.service"));
+        let mut command = Command::new("systemd-analyze");
+        command.args(["security", "--no-pager", "--offline=true"]);
+        command.arg(format!("--threshold={MOST_EXPOSURE}")).arg(unit);
+        capture(&mut command).map(drop)
     })
 }
 

@@ -4,7 +4,6 @@
 //! it; a step that cannot run counts as failed, never as absent. With `CI=true` a skipped test is a failed one.
 //! Deliberately not here: the long runs with full counts (`cargo xtask soak`).
 
-mod setup;
 mod skips;
 mod stream;
 mod tally;
@@ -14,6 +13,7 @@ use std::time::Instant;
 
 use crate::command::{Fallible, cargo, run as run_command};
 use crate::demo;
+use crate::needs;
 use crate::tidy;
 use crate::workspace::Workspace;
 use skips::SkipFile;
@@ -77,13 +77,13 @@ impl Suite<'_> {
         }
         sum += self.tests(&[])?;
         announce("demo");
-        sum += demo::check(self.workspace);
+        sum += done("demo", demo::check(self.workspace));
         Ok(sum)
     }
 
     fn set_up(&self) -> Tally {
         announce("set-up");
-        match setup::prepare() {
+        match needs::prepare(&needs::FOR_TESTS) {
             Ok(()) => done("set-up", Tally::PASSED),
             Err(reason) => {
                 eprintln!("{reason}");

@@ -1,4 +1,4 @@
-//! What the tests need from the system: found, installed where we may, or named exactly.
+//! What chores need from the system: found, installed where we may, or named exactly.
 //!
 //! Invariant: nothing is installed where everything is there already, and nothing is installed without root on a
 //! Debian-like system; then the error is the command to type. Deliberately not here: cargo's own dependencies.
@@ -8,14 +8,17 @@ use std::process::Command;
 use crate::command::{Fallible, is_installed, run};
 
 /// One need: any of its programs will do.
-struct Need {
+pub(crate) struct Need {
     programs: &'static [&'static str],
     package: &'static str,
     purpose: &'static str,
 }
 
-const NEEDS: [Need; 6] = [
-    Need { programs: &["python3"], package: "python3", purpose: "Python plugins" },
+const PYTHON: Need = Need { programs: &["python3"], package: "python3", purpose: "Python plugins" };
+
+/// What all tests together need.
+pub(crate) const FOR_TESTS: [Need; 6] = [
+    PYTHON,
     Need { programs: &["node"], package: "nodejs", purpose: "Node.js plugins" },
     Need { programs: &["ip"], package: "iproute2", purpose: "network namespaces" },
     Need {
@@ -27,9 +30,26 @@ const NEEDS: [Need; 6] = [
     Need { programs: &["openssl"], package: "openssl", purpose: "an outside TLS client" },
 ];
 
+/// What the demo needs.
+pub(crate) const FOR_DEMO: [Need; 1] = [PYTHON];
+
+/// What trying packages needs.
+pub(crate) const FOR_TRIAL: [Need; 2] = [
+    Need {
+        programs: &["debootstrap"],
+        package: "debootstrap",
+        purpose: "a bare system to install in",
+    },
+    Need {
+        programs: &["systemd-analyze"],
+        package: "systemd",
+        purpose: "a second opinion on units",
+    },
+];
+
 /// Finds or installs every need.
-pub(super) fn prepare() -> Fallible<()> {
-    let missing: Vec<&Need> = NEEDS.iter().filter(|need| !is_met(need)).collect();
+pub(crate) fn prepare(needs: &[Need]) -> Fallible<()> {
+    let missing: Vec<&Need> = needs.iter().filter(|need| !is_met(need)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -54,7 +74,7 @@ fn is_met(need: &Need) -> bool {
     need.programs.iter().any(|program| is_installed(program))
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
