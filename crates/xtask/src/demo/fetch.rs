@@ -2,7 +2,7 @@
 //!
 //! Invariant: every wait ends and every answer is bounded. Deliberately not here: TLS; the demo stays on loopback.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -11,6 +11,9 @@ use crate::command::Fallible;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// More than any page of the demo.
 const LONGEST_ANSWER: u64 = 4 * 1024 * 1024;
+
+/// RFC 4253 section 4.2 allows 255 characters.
+const LONGEST_GREETING: u64 = 256;
 
 /// An HTTP answer.
 #[derive(Debug)]
@@ -36,12 +39,7 @@ pub(super) fn greeting(address: SocketAddr) -> Fallible<String> {
     let stream = connect(address)?;
     let failed = |error| format!("{address} says nothing: {error}");
     let mut line = Vec::new();
-    for byte in stream.take(256).bytes() {
-        match byte.map_err(failed)? {
-            b'\n' => break,
-            byte => line.push(byte),
-        }
-    }
+    BufReader::new(stream.take(LONGEST_GREETING)).read_until(b'\n', &mut line).map_err(failed)?;
     Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
 }
 
