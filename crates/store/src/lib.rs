@@ -1,1 +1,34 @@
 //! State at rest: schema, migrations, one query file per noun.
+//!
+//! Invariants: one writer task owns the only connection that writes; a write is answered after its commit is synced to the
+//! disk, never before; a use case that touches several nouns does so in one transaction ([`Store::write`]); whatever
+//! changes a resource writes its event in the same transaction. Reads see committed state only, unless they are made
+//! through a [`Tx`].
+//!
+//! Deliberately not here: who may do what (the scope argument is the tenant wall's last brick, not the decision), waiting
+//! for boards, samples (they have their own store), and PostgreSQL, which will speak the same statements.
+
+pub mod boards;
+pub mod claims;
+pub mod error;
+pub mod events;
+pub mod exposures;
+pub mod fleets;
+pub mod idempotency;
+pub mod identity;
+pub mod injections;
+pub mod operations;
+pub mod page;
+pub mod plugins;
+mod schema;
+pub mod services;
+mod sql;
+mod store;
+mod tx;
+mod writer;
+
+pub use error::{Error, Refusal};
+pub use page::Page;
+pub use sql::Reader;
+pub use store::{Faults, Options, Store};
+pub use tx::Tx;

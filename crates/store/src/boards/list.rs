@@ -1,0 +1,68 @@
+//! Lists of boards: one statement, whatever the filter; a selector becomes one condition on the label table for each term.
+
+use super::{BoardRow, SELECT, read};
+use crate::sql::{Reader, Statement, all};
+use crate::{Error, Page};
+use model::board::Status;
+use model::label::{Selector, Term};
+use model::{FleetId, ProjectId};
+
+/// Which boards.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Filter {
+    /// Of this status; without it, all but decommissioned ones.
+    pub status: Option<Status>,
+    /// Of this fleet.
+    pub fleet: Option<FleetId>,
+    /// With these labels.
+    pub selector: Selector,
+    /// With this text in the name, in upper or lower case.
+    pub text: Option<String>,
+}
+
+/// Boards in order of creation.
+///
+/// # Errors
+/// The database failed.
+pub async fn list<'e>(
+    from: impl Reader<'e>,
+    scope: Option<&ProjectId>,
+    filter: &Filter,
+    page: Page,
+) -> Result<Vec<BoardRow>, Error> {
+    let mut statement = Statement::new("list boards", SELECT);
+    statement.and_equals("b.project", scope).and_equals("b.fleet", filter.fleet);
+    match filter.status {
+        Some(status) => statement.and_equals("b.status", Some(status.word())),
+        None => statement.push(" AND b.status <> 'decommissioned'"),
+    };
+    if let Some(text) = &filter.text {
+        statement.push(" AND LOWER(b.name) LIKE ").push_bind(contains(text)).push(" ESCAPE '!'");
+    }
+    for term in filter.selector.terms() {
+        push_term(&mut statement, term);
+    }
+    all(from, statement.page("b.id", page), read).await
+}
+
+fn contains(text: &str) -> String {
+    let escaped = text.to_ascii_lowercase().replace('!', "!!").replace('%', "!%");
+    format!("%{}%", escaped.replace('_', "!_"))
+}
+
+fn push_term(statement: &mut Statement, term: &Term) {
+    let (prefix, key, values) = match term {
+        Term::In(key, values) => ("", key, values.as_slice()),
+        Term::NotIn(key, values) => ("NOT ", key, values.as_slice()),
+        Term::Present(key) => ("", key, [].as_slice()),
+        Term::Absent(key) => ("NOT ", key, [].as_slice()),
+    };
+    statement.push(" AND ").push(prefix);
+    statement.push("EXISTS (SELECT 1 FROM board_labels l WHERE l.board = b.id AND l.key = ");
+    statement.push_bind(key.as_str());
+    for (index, value) in values.iter().enumerate() {
+        statement.push(if index == 0 { " AND l.value IN (" } else { ", " });
+        statement.push_bind(value.as_str());
+    }
+    statement.push(if values.is_empty() { ")" } else { "))" });
+}

@@ -1,0 +1,439 @@
+//! Boards: rows, lookup, creation, change, and the end of their lives. Lists are in `list`, what connections change in
+//! `presence`.
+//!
+//! Invariants: names are unique in a project among boards that are not decommissioned; a status changes only by
+//! [`model::board::Status::next`]; a key that was taken from a board is refused for good. Whatever is a user's change bumps
+//! the revision; presence and load do not, because an ETag that ages by itself would make every edit fail.
+
+mod list;
+mod presence;
+
+pub use list::{Filter, list};
+pub use presence::{
+    Connection, all_offline_at_start, record_connection, record_disconnection, record_facts,
+    record_load,
+};
+
+use crate::events::NewEvent;
+use crate::operations;
+use crate::sql::{Reader, Row, Statement, all, first, json, one, the_one};
+use crate::{Error, Tx};
+use base::key::PublicKey;
+use model::board::{Event, Position, Status};
+use model::facts::{Facts, Load};
+use model::label::Labels;
+use model::{BoardId, FleetId, Name, ProjectId, Timestamp, UserId};
+use serde_json::json;
+use uuid::Uuid;
+
+const WHAT: &str = "board";
+
+/// A board.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BoardRow {
+    /// Its id.
+    pub id: BoardId,
+    /// Its name.
+    pub name: Name,
+    /// Whose project.
+    pub project: ProjectId,
+    /// Who claimed it.
+    pub owner: UserId,
+    /// The fleet it is in.
+    pub fleet: Option<FleetId>,
+    /// Where it stands.
+    pub status: Status,
+    /// The key it is known by; none before enrolment and after the end.
+    pub public_key: Option<PublicKey>,
+    /// Labels.
+    pub labels: Labels,
+    /// Where it is, set by a person; what the board itself says is in the facts.
+    pub position: Option<Position>,
+    /// Version of its agent.
+    pub agent_version: Option<String>,
+    /// Protocol version of the last connection.
+    pub protocol: Option<u32>,
+    /// Capabilities of the last connection.
+    pub capabilities: Vec<String>,
+    /// What it says about itself.
+    pub facts: Facts,
+    /// Its last load report.
+    pub load: Option<Load>,
+    /// When that came.
+    pub load_at: Option<Timestamp>,
+    /// Its session now, when it is connected.
+    pub session: Option<String>,
+    /// When it was last heard of.
+    pub last_seen: Option<Timestamp>,
+    /// Since when it is known.
+    pub created_at: Timestamp,
+    /// Last change by a person.
+    pub updated_at: Timestamp,
+    /// Grows with every change by a person (ETag).
+    pub revision: i64,
+}
+
+/// A board to make.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewBoard {
+    /// Its id.
+    pub id: BoardId,
+    /// Its name.
+    pub name: Name,
+    /// Whose project.
+    pub project: ProjectId,
+    /// Who claimed it.
+    pub owner: UserId,
+    /// The fleet it goes into.
+    pub fleet: Option<FleetId>,
+    /// Its key, when it is enrolled at once.
+    pub public_key: Option<PublicKey>,
+    /// Labels.
+    pub labels: Labels,
+    /// Where it is.
+    pub position: Option<Position>,
+    /// What is known of it already.
+    pub facts: Facts,
+}
+
+/// What a person changes; `None` leaves as it is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BoardChange {
+    /// New name.
+    pub name: Option<Name>,
+    /// All labels anew.
+    pub labels: Option<Labels>,
+    /// New position, or none any more.
+    pub position: Option<Option<Position>>,
+    /// New fleet, or none any more.
+    pub fleet: Option<Option<FleetId>>,
+}
+
+/// A key that is refused for good.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RefusedKey {
+    /// The board it was the key of.
+    pub board: BoardId,
+    /// Why: `replaced` or `decommissioned`.
+    pub reason: String,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+pub(crate) const SELECT: &str = "SELECT b.id, b.name, b.project, b.owner, b.fleet, b.status, b.public_key, b.labels, \
+     b.position, b.agent_version, b.protocol, b.capabilities, b.facts, b.load, b.load_at, b.session, b.last_seen, \
+     b.created_at, b.updated_at, b.revision FROM boards b WHERE 1 = 1";
+
+/// The board of this id, or of this name (decommissioned ones by id only).
+///
+/// # Errors
+/// There is none in the scope, or the scope is every project and several have one of this name.
+pub async fn get<'e>(
+    from: impl Reader<'e>,
+    scope: Option<&ProjectId>,
+    id_or_name: &str,
+) -> Result<BoardRow, Error> {
+    if let Ok(id) = Uuid::try_parse(id_or_name) {
+        return by_id(from, scope, id.into()).await;
+    }
+    let mut statement = Statement::new("read a board", SELECT);
+    statement.and_equals("b.name", Some(id_or_name)).and_equals("b.project", scope);
+    statement.push(" AND b.status <> 'decommissioned' LIMIT 2");
+    the_one(from, statement, WHAT, read).await
+}
+
+/// The board of this id.
+///
+/// # Errors
+/// There is none in the scope.
+pub async fn by_id<'e>(
+    from: impl Reader<'e>,
+    scope: Option<&ProjectId>,
+    id: BoardId,
+) -> Result<BoardRow, Error> {
+    let mut statement = Statement::new("read a board", SELECT);
+    statement.and_equals("b.id", Some(id)).and_equals("b.project", scope);
+    one(from, statement, WHAT, read).await
+}
+
+/// The board of this key.
+///
+/// # Errors
+/// The database failed.
+pub async fn by_key<'e>(
+    from: impl Reader<'e>,
+    public_key: &PublicKey,
+) -> Result<Option<BoardRow>, Error> {
+    let mut statement = Statement::new("read a board", SELECT);
+    statement.and_equals("b.public_key", Some(public_key));
+    first(from, statement, read).await
+}
+
+/// Why this key is refused for good, if it is.
+///
+/// # Errors
+/// The database failed.
+pub async fn refused_key<'e>(
+    from: impl Reader<'e>,
+    public_key: &PublicKey,
+) -> Result<Option<RefusedKey>, Error> {
+    let statement = Statement::new(
+        "read a refused key",
+        "SELECT board, reason, at FROM refused_keys WHERE public_key = $1",
+    )
+    .bind(public_key);
+    let read = |row: &Row| {
+        Ok(RefusedKey {
+            board: row.parse("board")?,
+            reason: row.text("reason")?,
+            at: row.time("at")?,
+        })
+    };
+    first(from, statement, read).await
+}
+
+/// Makes a board: registered without a key, offline with one.
+///
+/// # Errors
+/// The name or the key is taken, or there is no such fleet in the project.
+pub async fn create(tx: &mut Tx, new: NewBoard) -> Result<BoardRow, Error> {
+    check_fleet(tx, &new.project, new.fleet).await?;
+    if let Some(key) = &new.public_key
+        && by_key(&mut *tx, key).await?.is_some()
+    {
+        return Err(Error::Duplicate { what: WHAT, field: "key" });
+    }
+    let now = tx.now();
+    let status = match new.public_key {
+        Some(_) => Status::Registered.next(Event::Enrolled)?,
+        None => Status::Registered,
+    };
+    let statement = Statement::new(
+        "create a board",
+        "INSERT INTO boards (id, name, project, owner, fleet, status, public_key, labels, position, capabilities, facts, \
+         created_at, updated_at, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '[]', $10, $11, $11, 1)",
+    )
+    .bind(new.id)
+    .bind(&new.name)
+    .bind(&new.project)
+    .bind(&new.owner)
+    .bind(new.fleet)
+    .bind(status.word())
+    .bind(new.public_key.as_ref())
+    .bind(json(&new.labels)?)
+    .bind(new.position.as_ref().map(json).transpose()?)
+    .bind(json(&new.facts)?)
+    .bind(now);
+    tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "name"))?;
+    write_labels(tx, new.id, &new.labels).await?;
+    let row = by_id(&mut *tx, None, new.id).await?;
+    tell(tx, &row, "created").await?;
+    Ok(row)
+}
+
+/// Changes what a person may change.
+///
+/// # Errors
+/// There is none in the scope, it is decommissioned, its revision is not `expected`, the name is taken, or there is no such
+/// fleet in the project.
+pub async fn update(
+    tx: &mut Tx,
+    scope: Option<&ProjectId>,
+    id: BoardId,
+    change: BoardChange,
+    expected: Option<i64>,
+) -> Result<BoardRow, Error> {
+    let old = by_id(&mut *tx, scope, id).await?;
+    fresh(old.revision, expected)?;
+    if old.status == Status::Decommissioned {
+        return Err(Error::Conflict("the board is decommissioned; claim a new one".into()));
+    }
+    let fleet = change.fleet.unwrap_or(old.fleet);
+    check_fleet(tx, &old.project, fleet).await?;
+    let labels = change.labels.as_ref().unwrap_or(&old.labels);
+    let position = change.position.unwrap_or(old.position);
+    let statement = Statement::new(
+        "update a board",
+        "UPDATE boards SET name = $1, labels = $2, position = $3, fleet = $4, updated_at = $5, revision = revision + 1 \
+         WHERE id = $6 AND revision = $7",
+    )
+    .bind(change.name.as_ref().unwrap_or(&old.name))
+    .bind(json(labels)?)
+    .bind(position.as_ref().map(json).transpose()?)
+    .bind(fleet)
+    .bind(tx.now())
+    .bind(id)
+    .bind(old.revision);
+    let rows = tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "name"))?;
+    if rows == 0 {
+        return Err(Error::Stale { what: WHAT });
+    }
+    if change.labels.is_some() {
+        write_labels(tx, id, labels).await?;
+    }
+    let row = by_id(&mut *tx, None, id).await?;
+    tell(tx, &row, "updated").await?;
+    Ok(row)
+}
+
+/// Moves a board along its life and writes `board.<status>` when the status changed.
+///
+/// # Errors
+/// There is none of this id, or the move is not legal.
+pub async fn set_status(tx: &mut Tx, id: BoardId, event: Event) -> Result<Status, Error> {
+    let old = by_id(&mut *tx, None, id).await?;
+    let status = old.status.next(event).map_err(|invalid| Error::Conflict(invalid.0))?;
+    if status == old.status {
+        return Ok(status);
+    }
+    let statement =
+        Statement::new("set a board's status", "UPDATE boards SET status = $1 WHERE id = $2")
+            .bind(status.word())
+            .bind(id);
+    tx.execute(statement).await?;
+    tell(tx, &BoardRow { status, ..old }, status.word()).await?;
+    Ok(status)
+}
+
+/// Gives a board up: its key is refused from now on, its open operations end, its ports are freed, its plugins forgotten.
+/// The row stays, by id.
+///
+/// # Errors
+/// There is none in the scope, it is decommissioned already, or its revision is not `expected`.
+pub async fn decommission(
+    tx: &mut Tx,
+    scope: Option<&ProjectId>,
+    id: BoardId,
+    expected: Option<i64>,
+) -> Result<BoardRow, Error> {
+    let old = by_id(&mut *tx, scope, id).await?;
+    fresh(old.revision, expected)?;
+    set_status(tx, id, Event::Decommissioned).await?;
+    if let Some(key) = &old.public_key {
+        refuse(tx, key, id, "decommissioned").await?;
+    }
+    operations::abandon_all(tx, id).await?;
+    for text in
+        ["DELETE FROM exposures WHERE board = $1", "DELETE FROM injections WHERE board = $1"]
+    {
+        tx.execute(Statement::new("decommission a board", text).bind(id)).await?;
+    }
+    let statement = Statement::new(
+        "decommission a board",
+        "UPDATE boards SET public_key = NULL, session = NULL, updated_at = $1, revision = revision + 1 WHERE id = $2",
+    )
+    .bind(tx.now())
+    .bind(id);
+    tx.execute(statement).await?;
+    by_id(&mut *tx, None, id).await
+}
+
+/// Removes a decommissioned board with its operations; its key stays refused.
+///
+/// # Errors
+/// There is none in the scope, or it is not decommissioned.
+pub async fn delete(tx: &mut Tx, scope: Option<&ProjectId>, id: BoardId) -> Result<(), Error> {
+    let old = by_id(&mut *tx, scope, id).await?;
+    if old.status != Status::Decommissioned {
+        return Err(Error::Conflict("the board is in use; decommission it first".into()));
+    }
+    let statement = Statement::new("delete a board", "DELETE FROM boards WHERE id = $1").bind(id);
+    tx.execute(statement).await?;
+    tell(tx, &old, "deleted").await
+}
+
+/// Binds a new key to a board that another machine takes over; the old key is refused from now on.
+pub(crate) async fn rebind(tx: &mut Tx, id: BoardId, key: &PublicKey) -> Result<BoardRow, Error> {
+    let old = by_id(&mut *tx, None, id).await?;
+    set_status(tx, id, Event::Enrolled).await?;
+    if let Some(replaced) = &old.public_key {
+        refuse(tx, replaced, id, "replaced").await?;
+    }
+    let statement = Statement::new(
+        "bind a key to a board",
+        "UPDATE boards SET public_key = $1, session = NULL, updated_at = $2, revision = revision + 1 WHERE id = $3",
+    )
+    .bind(key)
+    .bind(tx.now())
+    .bind(id);
+    tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "key"))?;
+    let row = by_id(&mut *tx, None, id).await?;
+    tell(tx, &row, "replaced").await?;
+    Ok(row)
+}
+
+async fn refuse(tx: &mut Tx, key: &PublicKey, id: BoardId, reason: &str) -> Result<(), Error> {
+    let statement = Statement::new(
+        "refuse a key",
+        "INSERT INTO refused_keys (public_key, board, reason, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+    )
+    .bind(key)
+    .bind(id)
+    .bind(reason)
+    .bind(tx.now());
+    tx.execute(statement).await.map(|_| ())
+}
+
+async fn write_labels(tx: &mut Tx, id: BoardId, labels: &Labels) -> Result<(), Error> {
+    let text = "DELETE FROM board_labels WHERE board = $1";
+    tx.execute(Statement::new("write labels", text).bind(id)).await?;
+    if labels.is_empty() {
+        return Ok(());
+    }
+    let mut statement =
+        Statement::new("write labels", "INSERT INTO board_labels (board, key, value) VALUES ");
+    for (index, (key, value)) in labels.iter().enumerate() {
+        statement.push(if index == 0 { "(" } else { ", (" }).push_bind(id);
+        statement.push(", ").push_bind(key).push(", ").push_bind(value).push(")");
+    }
+    tx.execute(statement).await.map(|_| ())
+}
+
+pub(crate) async fn check_fleet(
+    tx: &mut Tx,
+    project: &ProjectId,
+    fleet: Option<FleetId>,
+) -> Result<(), Error> {
+    let Some(fleet) = fleet else { return Ok(()) };
+    let text = "SELECT id FROM fleets WHERE id = $1 AND project = $2";
+    let statement = Statement::new("read a fleet", text).bind(fleet).bind(project);
+    let found: Vec<FleetId> = all(&mut *tx, statement, |row| row.parse("id")).await?;
+    if found.is_empty() { Err(Error::NotFound { what: "fleet" }) } else { Ok(()) }
+}
+
+fn fresh(revision: i64, expected: Option<i64>) -> Result<(), Error> {
+    match expected {
+        Some(expected) if expected != revision => Err(Error::Stale { what: WHAT }),
+        _ => Ok(()),
+    }
+}
+
+async fn tell(tx: &mut Tx, row: &BoardRow, verb: &str) -> Result<(), Error> {
+    let body = json!({ "name": row.name, "status": row.status, "fleet": row.fleet });
+    tx.event(NewEvent::about(WHAT, verb, &row.project, row.id, body)).await.map(|_| ())
+}
+
+pub(crate) fn read(row: &Row) -> Result<BoardRow, Error> {
+    Ok(BoardRow {
+        id: row.parse("id")?,
+        name: row.parse("name")?,
+        project: row.parse("project")?,
+        owner: row.parse("owner")?,
+        fleet: row.parse_optional("fleet")?,
+        status: row.parse("status")?,
+        public_key: row.key_optional("public_key")?,
+        labels: row.json("labels")?,
+        position: row.json_optional("position")?,
+        agent_version: row.text_optional("agent_version")?,
+        protocol: row.number_optional("protocol")?,
+        capabilities: row.json("capabilities")?,
+        facts: row.json("facts")?,
+        load: row.json_optional("load")?,
+        load_at: row.time_optional("load_at")?,
+        session: row.text_optional("session")?,
+        last_seen: row.time_optional("last_seen")?,
+        created_at: row.time("created_at")?,
+        updated_at: row.time("updated_at")?,
+        revision: row.int("revision")?,
+    })
+}

@@ -1,0 +1,362 @@
+//! Claims: the right to enrol boards, and its one use that matters, [`redeem`].
+//!
+//! Invariants: only the hash of a secret is stored; a use of a claim is bound to the first key that took it, and that key,
+//! and no other, gets the same board whenever it asks again.
+
+use crate::boards::{self, BoardRow, NewBoard};
+use crate::events::NewEvent;
+use crate::sql::{Reader, Row, Statement, all, first, json, one};
+use crate::{Error, Page, Refusal, Tx};
+use base::key::PublicKey;
+use model::board::{Event, Status};
+use model::facts::Facts;
+use model::label::Labels;
+use model::{BoardId, ClaimId, FleetId, Invalid, Name, ProjectId, Timestamp, UserId};
+use serde_json::json;
+
+const WHAT: &str = "claim";
+/// Most boards one claim may enrol.
+pub const MAX_USES: u32 = 100_000;
+/// Longest claim name that leaves place for `-` and a short id.
+const NAME_STEM: usize = 240;
+/// Digits of a short id; more when it is taken.
+const SHORT_ID: [usize; 3] = [8, 12, 32];
+/// Longest host name that is taken over from a board that enrols, in characters.
+const MAX_HINT: usize = 64;
+
+/// A claim.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClaimRow {
+    /// Its id.
+    pub id: ClaimId,
+    /// The board's name; for many uses the stem of the boards' names.
+    pub name: Name,
+    /// The project the boards will be in.
+    pub project: ProjectId,
+    /// Who made it, and will own the boards.
+    pub owner: UserId,
+    /// Boards it may still enrol.
+    pub uses_left: u32,
+    /// Boards it might enrol in all.
+    pub uses_total: u32,
+    /// Until when.
+    pub expires_at: Timestamp,
+    /// Labels of the boards.
+    pub labels: Labels,
+    /// Fleet of the boards.
+    pub fleet: Option<FleetId>,
+    /// The board that another machine is to take over.
+    pub replaces: Option<BoardId>,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// Whether it was withdrawn.
+    pub revoked: bool,
+}
+
+/// A claim to make.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewClaim {
+    /// Its id.
+    pub id: ClaimId,
+    /// The board's name, or the stem of the boards' names.
+    pub name: Name,
+    /// The project the boards will be in.
+    pub project: ProjectId,
+    /// Who makes it.
+    pub owner: UserId,
+    /// [`model::claim::Claim::hash`] of the secret.
+    pub secret_hash: [u8; 32],
+    /// How many boards it may enrol, 1 to [`MAX_USES`].
+    pub uses: u32,
+    /// Until when.
+    pub expires_at: Timestamp,
+    /// Labels of the boards.
+    pub labels: Labels,
+    /// Fleet of the boards.
+    pub fleet: Option<FleetId>,
+    /// The board that another machine is to take over; then the claim has one use.
+    pub replaces: Option<BoardId>,
+}
+
+/// What a claim gave a key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Redeemed {
+    /// The board it is now.
+    pub board: BoardRow,
+    /// False when the same key had asked before.
+    pub fresh: bool,
+}
+
+const SELECT: &str = "SELECT id, name, project, owner, uses_left, uses_total, expires_at, labels, fleet, replaces, revoked, \
+     created_at FROM claims WHERE 1 = 1";
+
+/// Makes a claim. One that replaces a board moves that board to `replacing`.
+///
+/// # Errors
+/// The count of uses is out of range; there is no such fleet or board to replace in the project; that board was never
+/// enrolled or is given up; a board of the name exists already.
+pub async fn create(tx: &mut Tx, new: NewClaim) -> Result<ClaimRow, Error> {
+    check_uses(&new)?;
+    boards::check_fleet(tx, &new.project, new.fleet).await?;
+    match new.replaces {
+        Some(board) => {
+            boards::by_id(&mut *tx, Some(&new.project), board).await?;
+            boards::set_status(tx, board, Event::ReplacementClaimed).await?;
+        }
+        None if new.uses == 1 => refuse_taken_name(tx, &new).await?,
+        None => {}
+    }
+    let statement = Statement::new(
+        "create a claim",
+        "INSERT INTO claims (id, name, project, owner, secret_hash, uses_left, uses_total, expires_at, labels, fleet, \
+         replaces, revoked, created_at) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, 0, $11)",
+    )
+    .bind(new.id)
+    .bind(&new.name)
+    .bind(&new.project)
+    .bind(&new.owner)
+    .bind(&new.secret_hash)
+    .bind(new.uses)
+    .bind(new.expires_at)
+    .bind(json(&new.labels)?)
+    .bind(new.fleet)
+    .bind(new.replaces)
+    .bind(tx.now());
+    tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "secret"))?;
+    let row = get(&mut *tx, None, new.id).await?;
+    tell(tx, &row, "created").await?;
+    Ok(row)
+}
+
+fn check_uses(new: &NewClaim) -> Result<(), Invalid> {
+    if !(1..=MAX_USES).contains(&new.uses) {
+        return Err(Invalid::new(format!("{} uses are not 1 to {MAX_USES}", new.uses)));
+    }
+    if new.replaces.is_some() && new.uses != 1 {
+        return Err(Invalid::new("a claim that replaces a board has one use"));
+    }
+    Ok(())
+}
+
+async fn refuse_taken_name(tx: &mut Tx, new: &NewClaim) -> Result<(), Error> {
+    match boards::get(&mut *tx, Some(&new.project), new.name.as_str()).await {
+        Ok(_) => Err(Error::Duplicate { what: "board", field: "name" }),
+        Err(Error::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The claim of this id.
+///
+/// # Errors
+/// There is none in the scope.
+pub async fn get<'e>(
+    from: impl Reader<'e>,
+    scope: Option<&ProjectId>,
+    id: ClaimId,
+) -> Result<ClaimRow, Error> {
+    let mut statement = Statement::new("read a claim", SELECT);
+    statement.and_equals("id", Some(id)).and_equals("project", scope);
+    one(from, statement, WHAT, read).await
+}
+
+/// Claims in order of creation, whatever became of them.
+///
+/// # Errors
+/// The database failed.
+pub async fn list<'e>(
+    from: impl Reader<'e>,
+    scope: Option<&ProjectId>,
+    page: Page,
+) -> Result<Vec<ClaimRow>, Error> {
+    let mut statement = Statement::new("list claims", SELECT);
+    statement.and_equals("project", scope);
+    all(from, statement.page("id", page), read).await
+}
+
+/// Withdraws a claim; boards it enrolled stay. Doing it twice changes nothing.
+///
+/// # Errors
+/// There is none in the scope.
+pub async fn revoke(
+    tx: &mut Tx,
+    scope: Option<&ProjectId>,
+    id: ClaimId,
+) -> Result<ClaimRow, Error> {
+    let row = get(&mut *tx, scope, id).await?;
+    if row.revoked {
+        return Ok(row);
+    }
+    let statement =
+        Statement::new("revoke a claim", "UPDATE claims SET revoked = 1 WHERE id = $1").bind(id);
+    tx.execute(statement).await?;
+    let row = ClaimRow { revoked: true, ..row };
+    tell(tx, &row, "revoked").await?;
+    Ok(row)
+}
+
+/// Removes claims that ended (used up, revoked or expired) before `ended`, and with them the answer to a lost reply.
+///
+/// # Errors
+/// The database failed.
+pub async fn trim(tx: &mut Tx, ended: Timestamp) -> Result<u64, Error> {
+    let text = "DELETE FROM claims WHERE expires_at < $1";
+    tx.execute(Statement::new("trim claims", text).bind(ended)).await
+}
+
+/// Binds `public_key` to a board by the claim whose secret has this hash; see the head of this file.
+/// `host_hint` is the host name the board gives, kept among its facts until it connects.
+///
+/// # Errors
+/// [`Error::Refused`] with the reason; or the board's name has been taken since the claim was made.
+pub async fn redeem(
+    tx: &mut Tx,
+    secret_hash: &[u8; 32],
+    public_key: &PublicKey,
+    now: Timestamp,
+    host_hint: Option<&str>,
+) -> Result<Redeemed, Error> {
+    let mut statement = Statement::new("read a claim", SELECT);
+    statement.and_equals("secret_hash", Some(secret_hash));
+    let claim = first(&mut *tx, statement, read).await?.ok_or(Refusal::UnknownClaim)?;
+    if boards::refused_key(&mut *tx, public_key).await?.is_some() {
+        return Err(Refusal::KeyRefused.into());
+    }
+    let bound = boards::by_key(&mut *tx, public_key).await?;
+    if let Some(board) = bound {
+        let same = redeemed_by(tx, claim.id, public_key).await? == Some(board.id);
+        return same
+            .then_some(Redeemed { board, fresh: false })
+            .ok_or(Refusal::KeyOfAnotherBoard.into());
+    }
+    check_open(&claim, now)?;
+    let board = match claim.replaces {
+        Some(board) => replace(tx, board, public_key).await?,
+        None => enrol(tx, &claim, public_key, host_hint).await?,
+    };
+    use_up(tx, claim.id, public_key, board.id, now).await?;
+    Ok(Redeemed { board, fresh: true })
+}
+
+async fn redeemed_by(
+    tx: &mut Tx,
+    claim: ClaimId,
+    key: &PublicKey,
+) -> Result<Option<BoardId>, Error> {
+    let statement = Statement::new(
+        "read a redemption",
+        "SELECT board FROM claim_redemptions WHERE claim = $1 AND public_key = $2",
+    )
+    .bind(claim)
+    .bind(key);
+    first(&mut *tx, statement, |row| row.parse("board")).await
+}
+
+fn check_open(claim: &ClaimRow, now: Timestamp) -> Result<(), Refusal> {
+    if claim.revoked {
+        return Err(Refusal::Revoked);
+    }
+    if claim.uses_left == 0 {
+        return Err(Refusal::UsedUp);
+    }
+    if claim.expires_at <= now {
+        return Err(Refusal::Expired);
+    }
+    Ok(())
+}
+
+async fn replace(tx: &mut Tx, id: BoardId, key: &PublicKey) -> Result<BoardRow, Error> {
+    if boards::by_id(&mut *tx, None, id).await?.status == Status::Decommissioned {
+        return Err(Refusal::ReplacedBoardGone.into());
+    }
+    boards::rebind(tx, id, key).await
+}
+
+async fn enrol(
+    tx: &mut Tx,
+    claim: &ClaimRow,
+    key: &PublicKey,
+    host_hint: Option<&str>,
+) -> Result<BoardRow, Error> {
+    let id = BoardId::new();
+    let hostname = host_hint.unwrap_or_default().chars().take(MAX_HINT).collect();
+    let new = NewBoard {
+        id,
+        name: board_name(tx, claim, id).await?,
+        project: claim.project.clone(),
+        owner: claim.owner.clone(),
+        fleet: claim.fleet,
+        public_key: Some(*key),
+        labels: claim.labels.clone(),
+        position: None,
+        facts: Facts { hostname, ..Facts::default() },
+    };
+    boards::create(tx, new).await
+}
+
+/// The claim's name for one use; with the end of the id (its random part) for many.
+async fn board_name(tx: &mut Tx, claim: &ClaimRow, id: BoardId) -> Result<Name, Error> {
+    if claim.uses_total == 1 {
+        return Ok(claim.name.clone());
+    }
+    let stem: String = claim.name.as_str().chars().take(NAME_STEM).collect();
+    let digits = id.uuid().simple().to_string();
+    for length in SHORT_ID {
+        let short: String = digits.chars().skip(digits.len().saturating_sub(length)).collect();
+        let name = format!("{stem}-{short}").chars().take(255).collect::<String>();
+        match boards::get(&mut *tx, Some(&claim.project), &name).await {
+            Err(Error::NotFound { .. }) => return Ok(name.try_into()?),
+            Ok(_) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::Duplicate { what: "board", field: "name" })
+}
+
+async fn use_up(
+    tx: &mut Tx,
+    claim: ClaimId,
+    key: &PublicKey,
+    board: BoardId,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let statement = Statement::new(
+        "use up a claim",
+        "UPDATE claims SET uses_left = uses_left - 1 WHERE id = $1 AND uses_left > 0",
+    )
+    .bind(claim);
+    if tx.execute(statement).await? == 0 {
+        return Err(Refusal::UsedUp.into());
+    }
+    let statement = Statement::new(
+        "record a redemption",
+        "INSERT INTO claim_redemptions (claim, public_key, board, at) VALUES ($1, $2, $3, $4)",
+    )
+    .bind(claim)
+    .bind(key)
+    .bind(board)
+    .bind(now);
+    tx.execute(statement).await.map(|_| ())
+}
+
+async fn tell(tx: &mut Tx, row: &ClaimRow, verb: &str) -> Result<(), Error> {
+    let body = json!({ "name": row.name, "replaces": row.replaces });
+    tx.event(NewEvent::about(WHAT, verb, &row.project, row.id, body)).await.map(|_| ())
+}
+
+fn read(row: &Row) -> Result<ClaimRow, Error> {
+    Ok(ClaimRow {
+        id: row.parse("id")?,
+        name: row.parse("name")?,
+        project: row.parse("project")?,
+        owner: row.parse("owner")?,
+        uses_left: row.number("uses_left")?,
+        uses_total: row.number("uses_total")?,
+        expires_at: row.time("expires_at")?,
+        labels: row.json("labels")?,
+        fleet: row.parse_optional("fleet")?,
+        replaces: row.parse_optional("replaces")?,
+        created_at: row.time("created_at")?,
+        revoked: row.yes("revoked")?,
+    })
+}

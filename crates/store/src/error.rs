@@ -1,0 +1,174 @@
+//! What can go wrong at rest, in words that may leave the process: no statement and no path of a table is ever in a text.
+
+use model::{Invalid, Kind};
+use std::path::PathBuf;
+
+/// A failed read or write; nothing of a failed write is kept.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is none, or not in this project.
+    #[error("no such {what}")]
+    NotFound {
+        /// The noun.
+        what: &'static str,
+    },
+    /// Another one has this value already.
+    #[error("another {what} has this {field} already; choose another {field}")]
+    Duplicate {
+        /// The noun.
+        what: &'static str,
+        /// The field that must be unique.
+        field: &'static str,
+    },
+    /// Somebody else changed it since it was read.
+    #[error("the {what} was changed by someone else in the meantime; read it again and repeat")]
+    Stale {
+        /// The noun.
+        what: &'static str,
+    },
+    /// The state of things does not allow it.
+    #[error("{0}")]
+    Conflict(String),
+    /// A claim does not enrol this key.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    /// The queue of writes stayed full for too long.
+    #[error("too many writes are waiting; try again in a moment")]
+    Busy,
+    /// A limit is reached.
+    #[error("{0}")]
+    Exhausted(String),
+    /// A value is not valid.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The write was not committed; the same write may be tried again.
+    #[error("the change could not be stored: {0}")]
+    Faulted(String),
+    /// Another process works on this folder.
+    #[error("{} is in use by another process; stop it first or choose another folder", .0.display())]
+    Locked(PathBuf),
+    /// The folder or a file in it cannot be used.
+    #[error("cannot use {}: {source}", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database was written by a newer version.
+    #[error(
+        "the database has schema {found} and this program knows {known}; run the newer program"
+    )]
+    Newer {
+        /// Version in the file.
+        found: i64,
+        /// Newest version known here.
+        known: i64,
+    },
+    /// A stored value does not read back: a defect or a damaged file.
+    #[error("stored {column} cannot be read: {reason}")]
+    Unreadable {
+        /// Which value.
+        column: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// The database failed.
+    #[error("the database failed to {doing}")]
+    Sql {
+        /// What it was asked for.
+        doing: &'static str,
+        /// What it says.
+        source: sqlx::Error,
+    },
+}
+
+/// Why a claim does not enrol a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No claim has this secret.
+    #[error("this claim is not known here; make a new one with `s4t board claim`")]
+    UnknownClaim,
+    /// It expired.
+    #[error("this claim has expired; make a new one with `s4t board claim`")]
+    Expired,
+    /// It was withdrawn.
+    #[error("this claim was revoked; make a new one with `s4t board claim`")]
+    Revoked,
+    /// Other keys used it up.
+    #[error("this claim is used up by other boards; make a new one with `s4t board claim`")]
+    UsedUp,
+    /// The key is another board's.
+    #[error("this key belongs to another board; remove the key file so that a new key is made")]
+    KeyOfAnotherBoard,
+    /// The key was replaced or its board given up.
+    #[error("this key is refused for good; remove the key file and enrol with a new claim")]
+    KeyRefused,
+    /// The board it should replace was given up.
+    #[error("the board this claim replaces is decommissioned; make a new claim for a new board")]
+    ReplacedBoardGone,
+}
+
+impl Refusal {
+    /// Its place in the table of kinds.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::UnknownClaim => Kind::Unauthenticated,
+            Self::Expired | Self::Revoked | Self::UsedUp | Self::KeyRefused => Kind::Forbidden,
+            Self::KeyOfAnotherBoard | Self::ReplacedBoardGone => Kind::Conflict,
+        }
+    }
+}
+
+impl Error {
+    /// Its place in the table of kinds.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::NotFound { .. } => Kind::NotFound,
+            Self::Duplicate { .. }
+            | Self::Stale { .. }
+            | Self::Conflict(_)
+            | Self::Locked(_)
+            | Self::Newer { .. } => Kind::Conflict,
+            Self::Refused(refusal) => refusal.kind(),
+            Self::Busy | Self::Exhausted(_) => Kind::Exhausted,
+            Self::Invalid(_) => Kind::Invalid,
+            Self::Closed => Kind::Unreachable,
+            Self::Faulted(_) | Self::Folder { .. } | Self::Unreadable { .. } | Self::Sql { .. } => {
+                Kind::Internal
+            }
+        }
+    }
+
+    pub(crate) fn sql(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Sql { doing, source }
+    }
+
+    /// Names the noun and the field when a unique index refused.
+    pub(crate) fn duplicate_as(self, what: &'static str, field: &'static str) -> Self {
+        if self.database().is_some_and(|error| error.is_unique_violation()) {
+            return Self::Duplicate { what, field };
+        }
+        self
+    }
+
+    /// Names the noun that a foreign key did not find.
+    pub(crate) fn missing_as(self, what: &'static str) -> Self {
+        if self.database().is_some_and(|error| error.is_foreign_key_violation()) {
+            return Self::NotFound { what };
+        }
+        self
+    }
+
+    fn database(&self) -> Option<&dyn sqlx::error::DatabaseError> {
+        match self {
+            Self::Sql { source: sqlx::Error::Database(error), .. } => Some(error.as_ref()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Fleets: named sets of boards. Membership is a column of the board.
+
+use crate::events::NewEvent;
+use crate::sql::{Reader, Row, Statement, all, one, the_one};
+use crate::{Error, Page, Tx};
+use model::{FleetId, Invalid, Name, ProjectId, Timestamp};
+use serde_json::json;
+use uuid::Uuid;
+
+const WHAT: &str = "fleet";
+/// Longest description, in bytes.
+pub const MAX_DESCRIPTION: usize = 4096;
+
+/// A fleet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FleetRow {
+    /// Its id.
+    pub id: FleetId,
+    /// Its name.
+    pub name: Name,
+    /// Whose project.
+    pub project: ProjectId,
+    /// What it is for.
+    pub description: String,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// Last change.
+    pub updated_at: Timestamp,
+    /// Grows with every change (ETag).
+    pub revision: i64,
+}
+
+/// A fleet to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFleet {
+    /// Its id.
+    pub id: FleetId,
+    /// Its name.
+    pub name: Name,
+    /// Whose project.
+    pub project: ProjectId,
+    /// What it is for.
+    pub description: String,
+}
+
+/// What is changed; `None` leaves as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FleetChange {
+    /// New name.
+    pub name: Option<Name>,
+    /// New description.
+    pub description: Option<String>,
+}
+
+const SELECT: &str = "SELECT id, name, project, description, created_at, updated_at, revision FROM fleets WHERE 1 = 1";
+
+/// Makes a fleet.
+///
+/// # Errors
+/// The name is taken in the project, or the description is too long.
+pub async fn create(tx: &mut Tx, new: NewFleet) -> Result<FleetRow, Error> {
+    check(&new.description)?;
+    let statement = Statement::new(
+        "create a fleet",
+        "INSERT INTO fleets (id, name, project, description, created_at, updated_at, revision) \
+         VALUES ($1, $2, $3, $4, $5, $5, 1)",
+    )
+    .bind(new.id)
+    .bind(&new.name)
+    .bind(&new.project)
+    .bind(new.description)
+    .bind(tx.now());
+    tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "name"))?;
+    let row = by_id(&mut *tx, None, new.id).await?;
+    tell(tx, &row, "created").await?;
+    Ok(row)
+}
+
+fn check(description: &str) -> Result<(), Invalid> {
+    if description.len() > MAX_DESCRIPTION {
+        return Err(Invalid::new(format!(
+            "a description has at most {MAX_DESCRIPTION} bytes, this one has {}",
+            description.len()
+        )));
+    }
+    Ok(())
+}
+
+/// The fleet of this id or name.
+///
+/// # Errors
+/// There is none in the scope, or the scope is every project and several have one of this name.
+pub async fn get<'e>(
+    from: impl Reader<'e>,
+    scope: Option<&ProjectId>,
+    id_or_name: &str,
+) -> Result<FleetRow, Error> {
+    if let Ok(id) = Uuid::try_parse(id_or_name) {
+        return by_id(from, scope, id.into()).await;
+    }
+    let mut statement = Statement::new("read a fleet", SELECT);
+    statement.and_equals("name", Some(id_or_name)).and_equals("project", scope);
+    statement.push(" LIMIT 2");
+    the_one(from, statement, WHAT, read).await
+}
+
+/// The fleet of this id.
+///
+/// # Errors
+/// There is none in the scope.
+pub async fn by_id<'e>(
+    from: impl Reader<'e>,
+    scope: Option<&ProjectId>,
+    id: FleetId,
+) -> Result<FleetRow, Error> {
+    let mut statement = Statement::new("read a fleet", SELECT);
+    statement.and_equals("id", Some(id)).and_equals("project", scope);
+    one(from, statement, WHAT, read).await
+}
+
+/// Fleets in order of creation.
+///
+/// # Errors
+/// The database failed.
+pub async fn list<'e>(
+    from: impl Reader<'e>,
+    scope: Option<&ProjectId>,
+    page: Page,
+) -> Result<Vec<FleetRow>, Error> {
+    let mut statement = Statement::new("list fleets", SELECT);
+    statement.and_equals("project", scope);
+    all(from, statement.page("id", page), read).await
+}
+
+/// Changes a fleet.
+///
+/// # Errors
+/// There is none in the scope, its revision is not `expected`, the name is taken, or the description is too long.
+pub async fn update(
+    tx: &mut Tx,
+    scope: Option<&ProjectId>,
+    id: FleetId,
+    change: FleetChange,
+    expected: Option<i64>,
+) -> Result<FleetRow, Error> {
+    let old = by_id(&mut *tx, scope, id).await?;
+    if expected.is_some_and(|expected| expected != old.revision) {
+        return Err(Error::Stale { what: WHAT });
+    }
+    let description = change.description.unwrap_or(old.description);
+    check(&description)?;
+    let statement = Statement::new(
+        "update a fleet",
+        "UPDATE fleets SET name = $1, description = $2, updated_at = $3, revision = revision + 1 \
+         WHERE id = $4 AND revision = $5",
+    )
+    .bind(change.name.as_ref().unwrap_or(&old.name))
+    .bind(description)
+    .bind(tx.now())
+    .bind(id)
+    .bind(old.revision);
+    let rows = tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "name"))?;
+    if rows == 0 {
+        return Err(Error::Stale { what: WHAT });
+    }
+    let row = by_id(&mut *tx, None, id).await?;
+    tell(tx, &row, "updated").await?;
+    Ok(row)
+}
+
+/// Removes a fleet; its boards stay, in no fleet.
+///
+/// # Errors
+/// There is none in the scope.
+pub async fn delete(tx: &mut Tx, scope: Option<&ProjectId>, id: FleetId) -> Result<(), Error> {
+    let old = by_id(&mut *tx, scope, id).await?;
+    let text = "DELETE FROM fleets WHERE id = $1";
+    tx.execute(Statement::new("delete a fleet", text).bind(id)).await?;
+    tell(tx, &old, "deleted").await
+}
+
+async fn tell(tx: &mut Tx, row: &FleetRow, verb: &str) -> Result<(), Error> {
+    let body = json!({ "name": row.name });
+    tx.event(NewEvent::about(WHAT, verb, &row.project, row.id, body)).await.map(|_| ())
+}
+
+fn read(row: &Row) -> Result<FleetRow, Error> {
+    Ok(FleetRow {
+        id: row.parse("id")?,
+        name: row.parse("name")?,
+        project: row.parse("project")?,
+        description: row.text("description")?,
+        created_at: row.time("created_at")?,
+        updated_at: row.time("updated_at")?,
+        revision: row.int("revision")?,
+    })
+}
