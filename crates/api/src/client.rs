@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 use std::io::{BufRead, BufReader};
 use std::time::Duration;
 use ureq::Agent;
-use ureq::http::{Method, Request, Response};
+pub use ureq::http::Method;
+use ureq::http::{Request, Response};
 use ureq::{AsSendBody, Body};
 
 /// Longest request but for streams; longer than the longest `wait`.
@@ -85,12 +86,30 @@ impl Client {
         &self.url
     }
 
+    /// The token in use, if signed in.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// Signs in and answers the token and its meaning; later requests carry it.
     ///
     /// # Errors
     /// The cloud does not answer, or refuses.
     pub fn sign_in(&mut self, request: &TokenRequest) -> Result<(String, TokenAnswer), Error> {
-        let response = self.send(&Method::POST, TOKENS, Some(request), &[], Some(TIMEOUT))?;
+        self.sign_in_at(TOKENS, request)
+    }
+
+    /// As [`Client::sign_in`], where the identity service answers at another path (a Keystone of its own).
+    ///
+    /// # Errors
+    /// The identity service does not answer, or refuses.
+    pub fn sign_in_at(
+        &mut self,
+        path: &str,
+        request: &TokenRequest,
+    ) -> Result<(String, TokenAnswer), Error> {
+        let response = self.send(&Method::POST, path, Some(request), &[], Some(TIMEOUT))?;
         let token = response.headers().get(SUBJECT_TOKEN).and_then(|value| value.to_str().ok());
         let token = token.map(str::to_owned).ok_or_else(|| {
             Error::new(
@@ -224,6 +243,7 @@ fn refusal(mut answer: Response<Body>) -> Error {
     match serde_json::from_str::<Problem>(&text) {
         Ok(problem) => Error { problem: Box::new(problem) },
         Err(_) => {
+            let text = keystone_message(&text).unwrap_or(text);
             let kind = Kind::ALL
                 .into_iter()
                 .find(|kind| kind.status() == status)
@@ -232,6 +252,12 @@ fn refusal(mut answer: Response<Body>) -> Error {
             Error::new(kind, format!("the cloud answered {status}: {text}"))
         }
     }
+}
+
+/// The text of Keystone's error body `{"error": {"code": …, "message": …}}`.
+fn keystone_message(body: &str) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_str(body).ok()?;
+    Some(body.get("error")?.get("message")?.as_str()?.to_owned())
 }
 
 fn read<T: DeserializeOwned>(mut answer: Response<Body>) -> Result<T, Error> {

@@ -1,3 +1,26 @@
-//! The operator's command line.
+//! The operator's command line: parses, makes one or a few requests, renders. Exit codes are `model::Kind`'s, documented in
+//! docs/s4t.md; data goes to standard output, everything else to standard error.
 
-fn main() {}
+mod board;
+mod claim;
+mod command;
+mod event;
+mod failure;
+mod fleet;
+mod login;
+mod logs;
+mod operation;
+mod output;
+mod plugin;
+mod service;
+mod session;
+
+use clap::Parser as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match command::Line::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,98 @@
+//! The command line as a whole: global options, and the nouns.
+
+use crate::failure::Failure;
+use crate::output::{Output, Style};
+use crate::session::{Session, Source};
+use crate::{board, claim, event, fleet, login, operation, plugin, service};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use std::io::Write as _;
+
+/// Operates a Stack4Things cloud: boards, plugins, services, fleets.
+#[derive(Parser)]
+#[command(name = "s4t", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Line {
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    style: Style,
+    #[command(subcommand)]
+    noun: Noun,
+}
+
+#[derive(Subcommand)]
+enum Noun {
+    /// Sign in and remember it.
+    Login(login::Login),
+    /// Forget a remembered sign-in.
+    Logout,
+    /// Show who one is signed in as.
+    Whoami,
+    /// Boards: devices that are part of the cloud.
+    #[command(subcommand)]
+    Board(board::Command),
+    /// Claims: rights to enrol boards.
+    #[command(subcommand)]
+    Claim(claim::Command),
+    /// Plugins: code that runs on boards.
+    #[command(subcommand)]
+    Plugin(plugin::Command),
+    /// Services: what listens on boards.
+    #[command(subcommand)]
+    Service(service::Command),
+    /// Fleets: named sets of boards.
+    #[command(subcommand)]
+    Fleet(fleet::Command),
+    /// Operations: what was asked of boards.
+    #[command(subcommand)]
+    Operation(operation::Command),
+    /// Events: everything that changed.
+    Events(event::Events),
+    /// Print the completion script of a shell.
+    Completion(Completion),
+}
+
+#[derive(Args)]
+struct Completion {
+    /// bash, zsh, fish, elvish or powershell.
+    shell: clap_complete::Shell,
+}
+
+impl Line {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let mut out = Output::new(self.style);
+        match self.noun {
+            Noun::Completion(completion) => return complete(&completion),
+            Noun::Login(login) => return login.run(&self.source),
+            Noun::Logout => return login::logout(),
+            _ => {}
+        }
+        let session = Session::open(&self.source)?;
+        match self.noun {
+            Noun::Whoami => login::whoami(&session, &mut out),
+            Noun::Board(command) => command.run(&session, &mut out),
+            Noun::Claim(command) => command.run(&session, &mut out),
+            Noun::Plugin(command) => command.run(&session, &mut out),
+            Noun::Service(command) => command.run(&session, &mut out),
+            Noun::Fleet(command) => command.run(&session, &mut out),
+            Noun::Operation(command) => command.run(&session, &mut out),
+            Noun::Events(events) => events.run(&session, &mut out),
+            Noun::Completion(_) | Noun::Login(_) | Noun::Logout => Ok(()),
+        }
+    }
+}
+
+fn complete(completion: &Completion) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(completion.shell, &mut Line::command(), "s4t", &mut script);
+    std::io::stdout().write_all(&script).map_err(Failure::output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Line::command().debug_assert();
+    }
+}
