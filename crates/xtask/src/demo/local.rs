@@ -173,3 +173,29 @@ fn free_port() -> Fallible<u16> {
         .map(|address| address.port())
         .map_err(|error| format!("no port is free: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::Workspace;
+
+    #[test]
+    fn the_local_service_knows_itself_from_another() {
+        let scene = Scene::create(&Workspace::at(Path::new("/"))).unwrap();
+        let local = Local::start(&scene).unwrap();
+        let seen = local.visit(local.port).unwrap();
+        let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = other.local_addr().unwrap().port();
+        thread::spawn(move || {
+            for stream in other.incoming().take(2) {
+                drop(stream);
+            }
+        });
+        assert!(local.visit(port).is_err());
+        let is_named = match local.kind {
+            Kind::Ssh { .. } => seen.starts_with("SSH-2.0"),
+            Kind::Http { .. } => seen.contains("page"),
+        };
+        assert!(is_named, "{seen}");
+    }
+}
