@@ -47,7 +47,8 @@ impl Cage {
         limits: &Limits,
         language: Language,
     ) -> Result<Self, Failure> {
-        let tasks = limits.processes.saturating_add(language.thread_allowance());
+        // The kernel stops a bomb at this many tasks at once; the count of processes is looked at.
+        let tasks = limits.processes.saturating_mul(language.threads_per_process());
         let group = cgroups
             .group(limits.memory_bytes, tasks)
             .map_err(|error| Failure::launch(format!("make a control group: {error}")))?;
@@ -79,10 +80,11 @@ impl Cage {
             return None;
         }
         let usage = processes::usage(self.session);
-        if usage.resident_bytes > self.limits.memory_bytes {
-            return Some(memory);
+        // Too many processes also need much memory, so they are looked at first.
+        if usage.processes > self.limits.processes {
+            return Some(processes);
         }
-        (usage.processes > self.limits.processes).then_some(processes)
+        (usage.resident_bytes > self.limits.memory_bytes).then_some(memory)
     }
 
     /// Asks all processes to end.

@@ -78,7 +78,7 @@ impl Cgroups {
 impl Drop for Cgroups {
     fn drop(&mut self) {
         for hierarchy in self.memory.iter().chain(&self.pids) {
-            let _ = fs::remove_dir(&hierarchy.dir);
+            remove_base(hierarchy.version, &hierarchy.dir);
         }
     }
 }
@@ -306,18 +306,23 @@ fn remove_stale(version: Version, here: &Path) {
         let name = entry.file_name();
         let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
         let Some(owner) = owner else { continue };
-        if Path::new("/proc").join(owner).exists() {
-            continue;
+        if !Path::new("/proc").join(owner).exists() {
+            remove_base(version, &entry.path());
         }
-        for run in fs::read_dir(entry.path()).into_iter().flatten().flatten() {
-            if run.path().is_dir() {
-                let run = Hierarchy { version, dir: run.path() };
-                run.kill();
-                let _ = fs::remove_dir(&run.dir);
-            }
-        }
-        let _ = fs::remove_dir(entry.path());
     }
+}
+
+/// Empties and removes the groups of one runtime. Killed processes may need a moment to leave theirs; what
+/// is left then is removed at the next start.
+fn remove_base(version: Version, base: &Path) {
+    for run in fs::read_dir(base).into_iter().flatten().flatten() {
+        if run.path().is_dir() {
+            let run = Hierarchy { version, dir: run.path() };
+            run.kill();
+            let _ = fs::remove_dir(&run.dir);
+        }
+    }
+    let _ = fs::remove_dir(base);
 }
 
 #[cfg(test)]

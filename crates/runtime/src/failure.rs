@@ -83,6 +83,14 @@ pub enum Failure {
         /// Calls in the queue.
         waiting: usize,
     },
+    /// Too many services run already.
+    #[error(
+        "this board runs {limit} plugins already: stop one first or raise runtime.max_services"
+    )]
+    Full {
+        /// Services that may run at one time.
+        limit: usize,
+    },
     /// No result in time.
     #[error(
         "no result after {after:?}: make the plugin faster, raise its wall limit, or make it asynchronous"
@@ -189,6 +197,7 @@ impl Failure {
             Self::Interpreter { .. } => "interpreter",
             Self::Launch { .. } => "launch",
             Self::Busy { .. } => "busy",
+            Self::Full { .. } => "full",
             Self::Timeout { .. } => "timeout",
             Self::Memory { .. } => "memory",
             Self::Cpu { .. } => "cpu",

@@ -34,12 +34,12 @@ impl Language {
         }
     }
 
-    /// Tasks the interpreter itself needs in each process, on top of the process limit: the kernel's
-    /// counter counts threads too, and Node starts about ten before the first line of the plugin.
-    pub(crate) fn thread_allowance(self) -> u32 {
+    /// Threads granted to each process: the kernel's counter counts threads too, and Node starts about
+    /// ten before the first line of the plugin.
+    pub(crate) fn threads_per_process(self) -> u32 {
         match self {
-            Self::Python => 16,
-            Self::Node => 32,
+            Self::Python => 8,
+            Self::Node => 16,
         }
     }
 }

@@ -16,7 +16,8 @@ use std::process::Command;
 /// Exit code of a launcher that could not start the interpreter.
 const LAUNCH_FAILED: i32 = 125;
 
-/// Call this first in `main`: returns at once unless this process was started as the launcher, and then never.
+/// Call this first in `main`, before any thread or reactor exists: returns at once unless this process was
+/// started as the launcher, and then never.
 pub fn run_if_asked() {
     let mut args = std::env::args_os().skip(1);
     if args.next().as_deref() != Some(OsStr::new(GUEST_EXEC)) {

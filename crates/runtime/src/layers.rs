@@ -44,6 +44,11 @@ pub(crate) fn layers(cgroups: &Cgroups) -> Vec<Layer> {
         ),
         always("no_new_privs", "no program gains privileges"),
         seccomp(),
+        Layer {
+            name: "own_user",
+            presence: Presence::Missing,
+            detail: "plugins run as the user of the agent".to_owned(),
+        },
         grouped("memory", cgroups.memory()),
         grouped("processes", cgroups.pids()),
     ]

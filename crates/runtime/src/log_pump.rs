@@ -10,8 +10,8 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 const READ_BYTES: usize = 16 << 10;
-/// Last lines kept for the error of a crash.
-const TAIL_LINES: usize = 8;
+/// Last lines kept to explain a crash; Node follows its reason by a native stack of some twenty lines.
+const TAIL_LINES: usize = 48;
 /// Longest line in such an error, in characters.
 const TAIL_CHARS: usize = 300;
 

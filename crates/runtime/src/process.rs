@@ -43,6 +43,8 @@ const LOG_ENDS_WITHIN: Duration = Duration::from_millis(300);
 const SIGXCPU: i32 = 24;
 /// Tasks of the whole user, where no control group counts and the agent is not root.
 const TASKS_OF_USER: u64 = 1024;
+/// Last lines shown in the error of a crash.
+const CRASH_LINES: usize = 8;
 /// What Node writes when its heap is full.
 const NODE_OUT_OF_MEMORY: &str = "JavaScript heap out of memory";
 
@@ -158,17 +160,18 @@ impl Process {
                 return self.last_words().await;
             }
             tokio::select! {
+                // Looked at first, or a guest that floods the channel would never be.
                 biased;
+                _ = self.samples.tick() => {
+                    if let Some(failure) = self.cage.over() {
+                        return Event::Over(failure);
+                    }
+                }
                 frame = self.frames.next() => return self.understand(frame),
                 status = self.child.wait() => {
                     self.exit = Some(status.unwrap_or_default());
                     // Whoever still holds the channel keeps us from seeing its end.
                     self.cage.kill();
-                }
-                _ = self.samples.tick() => {
-                    if let Some(failure) = self.cage.over() {
-                        return Event::Over(failure);
-                    }
                 }
             }
         }
@@ -265,13 +268,19 @@ impl Process {
         }
     }
 
-    fn judge(&self, exit: Option<ExitStatus>, over: Option<Failure>, tail: Vec<String>) -> Failure {
+    fn judge(
+        &self,
+        exit: Option<ExitStatus>,
+        over: Option<Failure>,
+        mut tail: Vec<String>,
+    ) -> Failure {
         if let Some(failure) = over {
             return failure;
         }
         let exit = exit.unwrap_or_default();
         let full = self.language == Language::Node
             && tail.iter().any(|line| line.contains(NODE_OUT_OF_MEMORY));
+        tail.drain(..tail.len().saturating_sub(CRASH_LINES));
         match (exit.signal(), exit.code(), self.limits.cpu_seconds) {
             (Some(SIGXCPU), _, Some(limit)) => Failure::Cpu { limit },
             _ if full => self.out_of_memory(),

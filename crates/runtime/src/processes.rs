@@ -70,10 +70,12 @@ fn parse_session(stat: &str) -> Option<i32> {
     fields.nth(2)?.parse().ok()
 }
 
+/// Memory of its own: file pages are shared with every process that runs the same interpreter.
 fn resident_bytes(pid: i32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(line.split_ascii_whitespace().next()?.parse::<u64>().ok()? * 1024)
+    let kilobytes = |line: &str| line.split_ascii_whitespace().nth(1)?.parse::<u64>().ok();
+    let own = |line: &&str| line.starts_with("RssAnon:") || line.starts_with("RssShmem:");
+    Some(status.lines().filter(own).filter_map(kilobytes).sum::<u64>() * 1024)
 }
 
 fn carries(pid: i32, marked: &str) -> bool {

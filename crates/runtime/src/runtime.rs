@@ -7,7 +7,7 @@ use crate::call;
 use crate::cancel::Cancel;
 use crate::cgroup::Cgroups;
 use crate::failure::Failure;
-use crate::guest::{Guest, Order};
+use crate::guest::{Guest, Language, Order};
 use crate::interpreter::Interpreters;
 use crate::layers::{self, Layer};
 use crate::library::Library;
@@ -18,6 +18,7 @@ use crate::settings::{Confinement, Settings};
 use crate::spawner::Spawner;
 use serde_json::Value;
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -83,6 +84,12 @@ impl Runtime {
         layers::layers(&self.shared.cgroups)
     }
 
+    /// The interpreter that runs a language here.
+    pub async fn interpreter(&self, language: Language) -> Result<PathBuf, Failure> {
+        let shared = &self.shared;
+        shared.interpreters.find(language, &shared.settings).await.map(Path::to_path_buf)
+    }
+
     /// Stores a guest durably, replacing one with the same id; a running service goes on with the old
     /// source until it is restarted.
     pub async fn install(&self, guest: Guest) -> Result<(), Failure> {
@@ -136,6 +143,10 @@ impl Runtime {
             if services.get(id).is_some_and(Handle::is_alive) {
                 return Err(Failure::AlreadyRunning { id: id.to_owned() });
             }
+            let limit = self.shared.settings.max_services;
+            if services.values().filter(|handle| handle.is_alive()).count() >= limit {
+                return Err(Failure::Full { limit });
+            }
             let (publish, status) = watch::channel(Status::Starting);
             let (stops, orders) = mpsc::channel(WAITING_STOPS);
             let service = Service {
@@ -149,7 +160,8 @@ impl Runtime {
             services.insert(id.to_owned(), Handle { order, status: status.clone(), stops });
             status
         };
-        started.await.unwrap_or(Err(Failure::ShuttingDown))?;
+        // No answer: it was stopped while its source was being loaded.
+        started.await.unwrap_or(Err(Failure::Cancelled))?;
         Ok(status.borrow_and_update().clone())
     }
 

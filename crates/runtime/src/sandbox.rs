@@ -50,6 +50,9 @@ pub(crate) fn take_channel() -> io::Result<OwnedFd> {
 }
 
 fn close_all_but_standard() -> io::Result<()> {
+    if std::fs::read_dir("/proc/self/task")?.count() != 1 {
+        return Err(io::Error::other("run_if_asked must come first in main, before any thread"));
+    }
     let mut inherited = Vec::new();
     for entry in std::fs::read_dir("/proc/self/fd")? {
         let number = entry?.file_name().to_string_lossy().parse::<i32>();
@@ -63,9 +66,12 @@ fn close_all_but_standard() -> io::Result<()> {
 
 #[allow(unsafe_code)]
 fn close_unowned(fd: i32) {
-    // SAFETY: the launcher has one thread and owns no file beyond the standard three at this point
-    // (the directory listed above is closed already), so no other value can name this number.
-    unsafe { rustix::io::close(fd) }
+    // SAFETY: the launcher has one thread and owns no file beyond the standard three at this point, so
+    // no other value can name this number. The directory listed above is closed already; closing its
+    // number again only fails.
+    unsafe {
+        libc::close(fd);
+    }
 }
 
 /// Writes all of `bytes`.
@@ -124,6 +130,7 @@ pub(crate) fn filter_system_calls() -> Result<(), String> {
 
 /// Two filters, because one filter answers with one error: `clone3` must look absent, so that the C
 /// library falls back to `clone`, whose namespace flags can be seen.
+#[allow(clippy::useless_conversion, reason = "numbers are 32 bits wide on 32-bit boards")]
 fn filters(arch: TargetArch) -> Result<[BpfProgram; 2], String> {
     let mut denied: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
     for number in DENIED.iter().chain(DENIED_HERE).copied() {
@@ -136,9 +143,9 @@ fn filters(arch: TargetArch) -> Result<[BpfProgram; 2], String> {
                 .map_err(|error| error.to_string())?;
         namespaces.push(SeccompRule::new(vec![set]).map_err(|error| error.to_string())?);
     }
-    deny(&mut denied, libc::SYS_clone, namespaces);
+    deny(&mut denied, i64::from(libc::SYS_clone), namespaces);
     let mut absent = BTreeMap::new();
-    deny(&mut absent, libc::SYS_clone3, Vec::new());
+    deny(&mut absent, i64::from(libc::SYS_clone3), Vec::new());
     Ok([compile(denied, Errno::PERM, arch)?, compile(absent, Errno::NOSYS, arch)?])
 }
 

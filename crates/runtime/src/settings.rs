@@ -24,6 +24,8 @@ pub struct Settings {
     pub max_concurrent_calls: usize,
     /// Calls that may wait; more are refused as busy.
     pub max_waiting_calls: usize,
+    /// Services that run at one time; starting more is refused.
+    pub max_services: usize,
     /// Largest file a guest may write.
     pub file_bytes: u64,
     /// Open files of each guest process.
@@ -45,6 +47,7 @@ impl Settings {
             environment: BTreeMap::new(),
             max_concurrent_calls: 4,
             max_waiting_calls: 64,
+            max_services: 64,
             file_bytes: 64 << 20,
             open_files: 256,
             restarts: RestartPolicy::default(),

@@ -3,6 +3,8 @@
 //! One suite, run for each language with real interpreters; the tests of one language only are in
 //! `python.rs` and `node.rs`, those of the runtime itself in `host.rs`.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
 mod support;
 
 use runtime::{Cancel, Exit, Failure, Language, Limits, Order, Status, Stopped, Stream};
@@ -465,7 +467,7 @@ async fn a_service_whose_source_does_not_load_does_not_start(language: Language)
     let failure = world.runtime.start("one", Order::default()).await.unwrap_err();
     assert_eq!(failure.label(), "raised");
     let status = world.runtime.status("one").unwrap();
-    assert_eq!(matches!(status, Status::Failed { .. }), true, "{status:?}");
+    assert!(matches!(status, Status::Failed { .. }), "{status:?}");
 }
 
 async fn a_service_over_its_memory_limit_is_named_so(language: Language) {

@@ -2,6 +2,9 @@
 //!
 //! Nothing here sleeps for a fixed time: conditions are waited for with a deadline.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "test support")]
+
 use runtime::{
     Cancel, Confinement, Failure, Guest, Language, Limits, Order, Runtime, Settings, Status,
 };
@@ -10,27 +13,27 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// A condition that is not true by then fails the test; generous, because the machine may be busy.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The same program in each language.
 #[derive(Clone, Copy)]
-pub struct Source {
-    pub python: &'static str,
-    pub node: &'static str,
+pub(crate) struct Source {
+    pub(crate) python: &'static str,
+    pub(crate) node: &'static str,
 }
 
-pub struct World {
-    pub runtime: Runtime,
-    pub language: Language,
-    pub dir: TempDir,
+pub(crate) struct World {
+    pub(crate) runtime: Runtime,
+    pub(crate) language: Language,
+    pub(crate) dir: TempDir,
 }
 
 impl World {
-    pub fn new(language: Language) -> Self {
+    pub(crate) fn new(language: Language) -> Self {
         Self::with(language, |_| {})
     }
 
-    pub fn with(language: Language, change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) fn with(language: Language, change: impl FnOnce(&mut Settings)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut settings = Settings::new(dir.path(), env!("CARGO_BIN_EXE_guest-host"));
         settings.restarts.first_delay = Duration::from_millis(20);
@@ -40,7 +43,7 @@ impl World {
         Self { runtime, language, dir }
     }
 
-    pub async fn install(&self, id: &str, source: Source) {
+    pub(crate) async fn install(&self, id: &str, source: Source) {
         let source = match self.language {
             Language::Python => source.python,
             Language::Node => source.node,
@@ -54,16 +57,16 @@ impl World {
         self.runtime.install(guest).await.unwrap();
     }
 
-    pub fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         Limits::for_call(self.language)
     }
 
     /// Installs and calls once.
-    pub async fn call(&self, source: Source, params: Value) -> Result<Value, Failure> {
+    pub(crate) async fn call(&self, source: Source, params: Value) -> Result<Value, Failure> {
         self.call_within(source, params, self.limits()).await
     }
 
-    pub async fn call_within(
+    pub(crate) async fn call_within(
         &self,
         source: Source,
         params: Value,
@@ -74,14 +77,18 @@ impl World {
         self.runtime.call("one", order, &Cancel::new()).await
     }
 
-    pub async fn started(&self, id: &str) -> i32 {
+    pub(crate) async fn started(&self, id: &str) -> i32 {
         match self.runtime.start(id, Order::default()).await.unwrap() {
             Status::Running { pid, .. } => pid,
             other => panic!("not running: {other:?}"),
         }
     }
 
-    pub async fn status_where(&self, id: &str, wanted: impl FnMut(&Status) -> bool) -> Status {
+    pub(crate) async fn status_where(
+        &self,
+        id: &str,
+        wanted: impl FnMut(&Status) -> bool,
+    ) -> Status {
         let mut status = self.runtime.watch_status(id).unwrap();
         let waited = tokio::time::timeout(PATIENCE, status.wait_for(wanted)).await;
         match waited {
@@ -93,7 +100,7 @@ impl World {
     }
 
     /// Waits until a log line contains `text` and returns it.
-    pub async fn line_with(&self, id: &str, text: &str) -> String {
+    pub(crate) async fn line_with(&self, id: &str, text: &str) -> String {
         let mut news = self.runtime.follow(id).unwrap();
         let mut after = 0;
         let found = async {
@@ -112,18 +119,18 @@ impl World {
         waited.unwrap_or_else(|_| panic!("no line with {text}: {:?}", self.texts(id)))
     }
 
-    pub fn texts(&self, id: &str) -> Vec<String> {
+    pub(crate) fn texts(&self, id: &str) -> Vec<String> {
         let lines = self.runtime.logs(id, 0, usize::MAX).unwrap().lines;
         lines.into_iter().map(|line| line.text).collect()
     }
 }
 
-pub fn small_confinement(settings: &mut Settings) {
+pub(crate) fn small_confinement(settings: &mut Settings) {
     settings.confinement = Confinement::Sampling;
 }
 
 /// Polls until `condition` gives a value.
-pub async fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
         if let Some(value) = condition() {
@@ -135,12 +142,12 @@ pub async fn eventually<T>(what: &str, mut condition: impl FnMut() -> Option<T>)
 }
 
 /// Whether a process exists and is no zombie.
-pub fn alive(pid: i64) -> bool {
+pub(crate) fn alive(pid: i64) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
 }
 
 /// Waits until the process is gone.
-pub async fn gone(pid: i64) {
+pub(crate) async fn gone(pid: i64) {
     eventually(&format!("process {pid} is gone"), || (!alive(pid)).then_some(())).await;
 }
