@@ -2,7 +2,7 @@
 
 use crate::claim::{self, Claiming};
 use crate::failure::Failure;
-use crate::logs::Logs;
+use crate::logs::Reading;
 use crate::operation::{self, Giving, Query, all_pages};
 use crate::output::Output;
 use crate::session::Session;
@@ -94,7 +94,7 @@ pub(crate) enum Command {
         /// Id or name.
         board: String,
         #[command(flatten)]
-        logs: Logs,
+        logs: Reading,
     },
     /// Wait until a board has a status.
     Wait(Wait),

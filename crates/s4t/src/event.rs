@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::operation::Query;
-use crate::output::Output;
+use crate::output::{Format, Output};
 use crate::session::Session;
 use api::Page;
 use api::events::{Event, PATH};
@@ -16,8 +16,11 @@ const RETRIES: u32 = 10;
 #[derive(Args)]
 pub(crate) struct Events {
     /// Go on with new events until interrupted.
-    #[arg(short = 'F', long)]
+    #[arg(short = 'f', long)]
     follow: bool,
+    /// How results look. Stands in for the global option here, so that `-f` can mean "follow".
+    #[arg(id = "format", long, visible_alias = "output", value_enum, default_value = "table")]
+    _format: Format,
     /// Events after this number.
     #[arg(long)]
     after: Option<i64>,

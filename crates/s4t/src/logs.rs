@@ -1,7 +1,7 @@
 //! `logs`, of a board's agent and of a plugin: read once, or follow.
 
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Format, Output};
 use crate::session::Session;
 use api::logs::{Line, Lines};
 use clap::Args;
@@ -13,16 +13,19 @@ const RETRIES: u32 = 10;
 
 /// Which lines.
 #[derive(Args)]
-pub(crate) struct Logs {
+pub(crate) struct Reading {
     /// Go on with new lines until interrupted.
-    #[arg(short = 'F', long, short_alias = 'f', visible_alias = "tail")]
+    #[arg(short = 'f', long)]
     follow: bool,
+    /// How results look. Stands in for the global option here, so that `-f` can mean "follow" as in every other `logs`.
+    #[arg(id = "format", long, visible_alias = "output", value_enum, default_value = "table")]
+    _format: Format,
     /// At most so many of the newest lines.
     #[arg(short = 'n', long, default_value_t = 100)]
     lines: u32,
 }
 
-impl Logs {
+impl Reading {
     /// Reads from `path`, the resource's `…/logs`.
     pub(crate) fn run(
         &self,

@@ -12,7 +12,7 @@ use std::io::{IsTerminal as _, Write as _};
 
 /// How results look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(crate) enum Format {
     Table,
     Json,
     Yaml,

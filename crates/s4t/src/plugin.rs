@@ -2,7 +2,7 @@
 
 use crate::board;
 use crate::failure::Failure;
-use crate::logs::Logs;
+use crate::logs::Reading;
 use crate::operation::{self, Giving, Query, all_pages};
 use crate::output::Output;
 use crate::session::{Session, read};
@@ -69,7 +69,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         on: OnBoard,
         #[command(flatten)]
-        logs: Logs,
+        logs: Reading,
     },
 }
 
