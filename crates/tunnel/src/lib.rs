@@ -7,6 +7,22 @@
 //! Invariant: bytes arrive exactly or the channel is reset; whatever waits is bounded.
 //! Not here: boards, keys, sockets of the public side, reconnecting; the wstun dialect.
 
+mod channel;
+mod driver;
 pub mod frame;
+pub mod handshake;
+mod link;
 pub mod machine;
+mod meter;
 pub mod reason;
+mod shared;
+mod splice;
+
+pub use channel::Channel;
+pub use driver::Driver;
+pub use frame::{ChannelId, ServiceKey};
+pub use handshake::Authenticated;
+pub use link::{ACCEPT_DEADLINE, Acceptor, Ended, Link, LinkError, NotAccepting, Settings};
+pub use machine::{ChannelError, Limits, Memory, OpenError, Side, Stats, Violation};
+pub use reason::{GoAway, GoAwayCode, Refusal, RefusalCode, ResetReason};
+pub use splice::{Endpoint, SpliceError, Spliced, splice};

@@ -126,6 +126,9 @@ pub enum Violation {
     /// A message that is no frame.
     #[error("malformed frame: {0}")]
     Frame(#[from] FrameError),
+    /// A text message on the link.
+    #[error("text message; frames are binary")]
+    Text,
     /// Data beyond the credit.
     #[error("data beyond the credit of the channel")]
     CreditOverrun,
@@ -165,6 +168,17 @@ pub struct Stats {
     pub bytes_sent: u64,
     /// Payload bytes received.
     pub bytes_received: u64,
+}
+
+/// Bytes that a link holds now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Arrived and not consumed.
+    pub unread: u64,
+    /// Allowed to the peer: `unread` and what it may still send.
+    pub promised: u64,
+    /// Waiting to leave.
+    pub queued: usize,
 }
 
 /// One end of a link.
@@ -431,14 +445,10 @@ impl Machine {
         self.channels.len()
     }
 
-    /// Bytes that peers may still send plus those unread, over all channels.
-    pub fn receive_held(&self) -> u64 {
-        self.account.held()
-    }
-
-    /// Bytes that wait to leave, over all channels.
-    pub fn send_queued(&self) -> usize {
-        self.queued
+    /// Bytes held over all channels; goes through all of them.
+    pub fn memory(&self) -> Memory {
+        let unread = self.channels.values().map(|channel| u64::from(channel.receiving.unread()));
+        Memory { unread: unread.sum(), promised: self.account.held(), queued: self.queued }
     }
 
     /// The counters.
@@ -453,7 +463,7 @@ impl Machine {
             return;
         }
         let was_opening = matches!(channel.life, Life::Opening(_));
-        channel.life = Life::Ended(ending);
+        channel.step(Step::Ended(ending)).expect("every life can end");
         self.queued -= channel.outgoing.len();
         channel.outgoing.clear();
         channel.incoming.clear();

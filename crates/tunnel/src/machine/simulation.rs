@@ -99,8 +99,8 @@ impl World {
         let mut random = Random(seed);
         let limits = Limits {
             channels: 3 + random.below(12),
-            receive_budget: 16 * 1024 << random.below(5),
-            send_budget: 8 * 1024 << random.below(5),
+            receive_budget: (16 * 1024) << random.below(5),
+            send_budget: (8 * 1024) << random.below(5),
         };
         let near_wrap = if random.one_in(4) { u32::MAX - 8 } else { 0 };
         let machine =
@@ -305,13 +305,12 @@ impl World {
             let channels = machine.channel_count();
             assert!(channels <= self.limits.channels);
             let bound = self.limits.receive_budget + channels * EAGER_CREDIT as usize;
-            assert!(machine.receive_held() <= bound as u64, "more is allowed than there is room");
-            let unread: u64 =
-                machine.channels.values().map(|one| u64::from(one.receiving.unread())).sum();
+            let Memory { unread, promised, queued: counted } = machine.memory();
+            assert!(promised <= bound as u64, "more is allowed than there is room");
             let waiting: usize = machine.channels.values().map(|one| one.incoming.len()).sum();
-            assert!(unread >= waiting as u64 && unread <= machine.receive_held());
+            assert!(unread >= waiting as u64 && unread <= promised);
             let queued: usize = machine.channels.values().map(|one| one.outgoing.len()).sum();
-            assert_eq!(queued, machine.send_queued());
+            assert_eq!(queued, counted);
             let bound = self.limits.send_budget + SEND_QUEUE + channels * SEND_QUEUE_LEAST;
             assert!(queued <= bound, "more waits to leave than there is room");
         }
@@ -340,7 +339,7 @@ fn two_machines_deliver_every_stream_exactly_for_every_seed() {
         }
         for machine in &world.machines {
             assert_eq!(machine.channel_count(), 0, "seed {seed} leaves channels");
-            assert_eq!((machine.receive_held(), machine.send_queued()), (0, 0), "seed {seed}");
+            assert_eq!(machine.memory(), Memory::default(), "seed {seed}");
         }
         resets += world.resets;
         refusals += world.refusals;
@@ -525,7 +524,7 @@ fn a_lost_link_resets_every_channel() {
     cloud.abandon();
     assert_eq!(cloud.poll_event(), Some(Event::Readable(id)));
     assert_eq!(cloud.take(id, 1), Err(ChannelError::Reset(ResetReason::LinkLost)));
-    assert_eq!(cloud.receive_held(), 0);
+    assert_eq!(cloud.memory(), Memory::default());
 }
 
 #[test]
