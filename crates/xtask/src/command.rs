@@ -35,9 +35,10 @@ fn without_cargo_run_variables(command: &mut Command) {
     }
 }
 
-/// Runs a command with our own output; a bad end is an error that names the command.
+/// Runs a command and shows all it says as progress; a bad end is an error that names the command.
 pub(crate) fn run(command: &mut Command) -> Fallible<()> {
     let status = command
+        .stdout(std::io::stderr())
         .status()
         .map_err(|error| format!("`{}` cannot be started: {error}", shown(command)))?;
     if status.success() { Ok(()) } else { Err(format!("`{}` ended with {status}", shown(command))) }

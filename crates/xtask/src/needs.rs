@@ -95,7 +95,7 @@ fn install(missing: &[&Need]) -> Fallible<()> {
         command.env("DEBIAN_FRONTEND", "noninteractive").args(words);
         command
     };
-    let words = ["install", "--yes", "--no-install-recommends"];
+    let words = ["install", "--yes", "--no-install-recommends", "--quiet"];
     run(apt(&words).args(packages())).or_else(|_| {
         run(&mut apt(&["update"]))?;
         run(apt(&words).args(packages()))
