@@ -6,8 +6,9 @@
 use crate::cancel::Cancel;
 use crate::failure::Failure;
 use crate::guest::{Limits, Order};
+use crate::launch::{Launch, Mode};
 use crate::library::Installed;
-use crate::process::{Answer, Event, Mode, Process};
+use crate::process::{Answer, Event, Process};
 use crate::runtime::Shared;
 use serde_json::Value;
 use std::sync::Arc;
@@ -62,8 +63,9 @@ async fn turn(
         }
         failure = &mut withdrawn => return Err(failure),
     };
-    let mut process =
-        Process::spawn(shared, guest, Mode::Call, &order.params, &order.context, &limits).await?;
+    let Order { params, context, .. } = order;
+    let launch = Launch { guest, mode: Mode::Call, params, context, limits: &limits };
+    let mut process = Process::spawn(shared, &launch).await?;
     let (outcome, patience) = tokio::select! {
         outcome = result(&mut process) => outcome,
         () = sleep_until(deadline) => (Some(Err(Failure::Timeout { after: wall })), Duration::ZERO),

@@ -1,16 +1,15 @@
 //! Control groups for guests, version 1 and 2, without any library: they are files.
 //!
 //! Invariants: groups are made only below the group this process is in; a group is removed when its run
-//! ends; groups left by an agent that died are emptied and removed at the next start. Not here: whether a
-//! limit that was met ends the run (`cage`).
+//! ends. Not here: where on this machine groups may be made (`cgroup_place`), whether a limit that was met
+//! ends the run (`cage`).
 
+use crate::cgroup_place::{hierarchy, remove_base};
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Prefix of the groups we make; the agent's process number follows.
-const PREFIX: &str = "s4t-guests-";
 /// Rounds of killing before a group is given up as stuck in the kernel.
 const KILL_ROUNDS: usize = 8;
 
@@ -22,9 +21,9 @@ pub(crate) enum Version {
 
 /// A directory of one hierarchy in which we may make groups.
 #[derive(Debug, Clone)]
-struct Hierarchy {
-    version: Version,
-    dir: PathBuf,
+pub(crate) struct Hierarchy {
+    pub(crate) version: Version,
+    pub(crate) dir: PathBuf,
 }
 
 /// What this machine lets us do with control groups.
@@ -84,7 +83,7 @@ impl Drop for Cgroups {
 }
 
 impl Hierarchy {
-    fn child(&self, name: &str) -> io::Result<Self> {
+    pub(crate) fn child(&self, name: &str) -> io::Result<Self> {
         let dir = self.dir.join(name);
         match fs::create_dir(&dir) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
@@ -92,7 +91,7 @@ impl Hierarchy {
         }
     }
 
-    fn write(&self, file: &str, value: impl ToString) -> io::Result<()> {
+    pub(crate) fn write(&self, file: &str, value: impl ToString) -> io::Result<()> {
         fs::write(self.dir.join(file), value.to_string())
     }
 
@@ -189,7 +188,7 @@ impl Group {
 }
 
 impl Hierarchy {
-    fn kill(&self) {
+    pub(crate) fn kill(&self) {
         if self.version == Version::V2 && self.write("cgroup.kill", 1).is_ok() {
             return;
         }
@@ -200,171 +199,5 @@ impl Hierarchy {
             }
             members.into_iter().for_each(crate::processes::kill);
         }
-    }
-}
-
-/// Our place in the hierarchy that has `controller`, made and proven writable.
-fn hierarchy(own: &str, mounts: &str, controller: &str) -> Option<Hierarchy> {
-    let (version, here) = locate(own, mounts, controller)?;
-    if version == Version::V2 {
-        delegate(&here).ok()?;
-    }
-    remove_stale(version, &here);
-    let dir = make_base(&here).ok()?;
-    let hierarchy = Hierarchy { version, dir };
-    if version == Version::V2 {
-        let _ = hierarchy.write("cgroup.subtree_control", "+memory +pids");
-    }
-    let file = match (version, controller) {
-        (Version::V1, "memory") => "memory.limit_in_bytes",
-        (Version::V2, "memory") => "memory.max",
-        _ => "pids.max",
-    };
-    let probe = hierarchy.child("probe").ok()?;
-    let usable = probe.dir.join(file).exists();
-    let _ = fs::remove_dir(&probe.dir);
-    if usable {
-        return Some(hierarchy);
-    }
-    let _ = fs::remove_dir(&hierarchy.dir);
-    None
-}
-
-/// Where the group of this process lies, in version 1 if `controller` is bound there, else in version 2.
-fn locate(own: &str, mounts: &str, controller: &str) -> Option<(Version, PathBuf)> {
-    let named = |list: &str| list.split(',').any(|name| name == controller);
-    for line in own.lines() {
-        let mut fields = line.splitn(3, ':');
-        let (_, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
-        if named(controllers) {
-            let here = mounted(mounts, "cgroup", named, path)?;
-            return Some((Version::V1, here));
-        }
-    }
-    let path = own.lines().find_map(|line| line.strip_prefix("0::"))?;
-    let here = mounted(mounts, "cgroup2", |_| true, path)?;
-    let available = fs::read_to_string(here.join("cgroup.controllers")).unwrap_or_default();
-    available.split_ascii_whitespace().any(|name| name == controller).then_some((Version::V2, here))
-}
-
-/// Translates a path in a hierarchy to one in the file system, by `/proc/self/mountinfo`.
-fn mounted(
-    mounts: &str,
-    kind: &str,
-    options_match: impl Fn(&str) -> bool,
-    path: &str,
-) -> Option<PathBuf> {
-    mounts.lines().find_map(|line| {
-        let (left, right) = line.split_once(" - ")?;
-        let mut right = right.split(' ');
-        let (fs_kind, options) = (right.next()?, right.nth(1)?);
-        if fs_kind != kind || !options_match(options) {
-            return None;
-        }
-        let mut left = left.split(' ').skip(3);
-        let (root, point) = (left.next()?, left.next()?);
-        let inside = Path::new(path).strip_prefix(root).ok()?;
-        Some(Path::new(point).join(inside))
-    })
-}
-
-/// Version 2 lets a group have processes or controlled children, not both: move ourselves into a leaf.
-/// Done only where nobody else would be affected.
-fn delegate(here: &Path) -> io::Result<()> {
-    let enabled = fs::read_to_string(here.join("cgroup.subtree_control"))?;
-    let has = |name| enabled.split_ascii_whitespace().any(|word| word == name);
-    if has("memory") && has("pids") {
-        return Ok(());
-    }
-    if here.join("cgroup.type").exists() {
-        let own = std::process::id().to_string();
-        let alone = fs::read_to_string(here.join("cgroup.procs"))?.lines().all(|pid| pid == own);
-        if !alone {
-            return Err(io::Error::other("other processes share this control group"));
-        }
-        let leaf = here.join("agent");
-        if !leaf.exists() {
-            fs::create_dir(&leaf)?;
-        }
-        fs::write(leaf.join("cgroup.procs"), own)?;
-    }
-    fs::write(here.join("cgroup.subtree_control"), "+memory +pids")
-}
-
-fn make_base(here: &Path) -> io::Result<PathBuf> {
-    static MADE: AtomicU64 = AtomicU64::new(0);
-    // Both controllers of version 2 share one directory, so only the first call makes it.
-    let number = MADE.fetch_add(1, Ordering::Relaxed);
-    let dir = here.join(format!("{PREFIX}{}-{number}", std::process::id()));
-    fs::create_dir(&dir)?;
-    Ok(dir)
-}
-
-/// Groups of agents that died: their guests are killed too.
-fn remove_stale(version: Version, here: &Path) {
-    for entry in fs::read_dir(here).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
-        let Some(owner) = owner else { continue };
-        if !Path::new("/proc").join(owner).exists() {
-            remove_base(version, &entry.path());
-        }
-    }
-}
-
-/// Empties and removes the groups of one runtime. Killed processes may need a moment to leave theirs; what
-/// is left then is removed at the next start.
-fn remove_base(version: Version, base: &Path) {
-    for run in fs::read_dir(base).into_iter().flatten().flatten() {
-        if run.path().is_dir() {
-            let run = Hierarchy { version, dir: run.path() };
-            run.kill();
-            let _ = fs::remove_dir(&run.dir);
-        }
-    }
-    let _ = fs::remove_dir(base);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const V1_MOUNTS: &str = "\
-30 20 0:26 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory
-31 20 0:27 /docker/ab /sys/fs/cgroup/pids rw,relatime shared:4 - cgroup cgroup rw,pids";
-
-    #[test]
-    fn version_1_is_found_by_its_controller_and_mount_root() {
-        let own = "8:pids:/docker/ab/x\n4:memory:/a/b\n0::/";
-        let found = locate(own, V1_MOUNTS, "memory");
-        assert_eq!(found, Some((Version::V1, "/sys/fs/cgroup/memory/a/b".into())));
-        let found = locate(own, V1_MOUNTS, "pids");
-        assert_eq!(found, Some((Version::V1, "/sys/fs/cgroup/pids/x".into())));
-    }
-
-    #[test]
-    fn version_2_needs_the_controller_to_be_available() {
-        let root = tempfile::tempdir().unwrap();
-        let here = root.path().join("system.slice/agent.service");
-        fs::create_dir_all(&here).unwrap();
-        fs::write(here.join("cgroup.controllers"), "cpu memory\n").unwrap();
-        let mounts = format!("30 20 0:26 / {} rw - cgroup2 cgroup2 rw", root.path().display());
-        let own = "0::/system.slice/agent.service\n";
-        assert_eq!(locate(own, &mounts, "memory"), Some((Version::V2, here)));
-        assert_eq!(locate(own, &mounts, "pids"), None);
-    }
-
-    #[test]
-    fn garbage_in_proc_means_no_control_groups() {
-        assert_eq!(locate("x\n1:2", "y - z", "memory"), None);
-    }
-
-    #[test]
-    fn a_group_shared_with_others_is_not_taken_over() {
-        let here = tempfile::tempdir().unwrap();
-        fs::write(here.path().join("cgroup.subtree_control"), "").unwrap();
-        fs::write(here.path().join("cgroup.type"), "domain\n").unwrap();
-        fs::write(here.path().join("cgroup.procs"), "1\n2\n").unwrap();
-        assert!(delegate(here.path()).is_err());
     }
 }

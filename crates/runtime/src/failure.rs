@@ -59,7 +59,7 @@ pub enum Failure {
     #[error("parameters are larger than {limit} bytes: pass a reference instead of the data")]
     Parameters {
         /// Largest accepted request.
-        limit: u64,
+        limit: usize,
     },
     /// The interpreter is missing or does not start.
     #[error("{program} was not found: install it or set {setting} ({reason})")]

@@ -1,6 +1,6 @@
 //! The words for a guest: its language, its source, the limits of one run, and the order to run it.
 //!
-//! Invariant: a [`GuestId`] is safe as a file name and as an environment value. Not here: where guests
+//! Invariant: an id that passed [`check_id`] is safe as a file name. Not here: where guests
 //! lie on disk (`library`) and how limits are enforced (`cage`, `sandbox`).
 
 use crate::failure::Failure;

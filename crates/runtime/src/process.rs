@@ -5,32 +5,25 @@
 
 use crate::cage::{Cage, SAMPLE_EVERY};
 use crate::failure::{Exit, Failure, Stream};
-use crate::frame::{self, Broken, FrameReader};
+use crate::frame::{Broken, FrameReader};
 use crate::guest::{Language, Limits};
-use crate::interpreter::search_path;
-use crate::launch_spec::{GUEST_EXEC, LaunchSpec, Rlimits};
-use crate::library::Installed;
+use crate::launch::{Launch, start};
 use crate::log::LogBook;
 use crate::log_pump::pump;
-use crate::processes::RUN_MARK;
 use crate::runtime::Shared;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
-use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, timeout};
 
-/// Largest request (parameters and board facts) sent to a guest.
-const REQUEST_BYTES: u64 = 4 << 20;
 /// Room for the frame around a result of the full size.
 const FRAME_EXTRA: u64 = 256;
 /// A frame may always be this long, so that errors get through a small output limit.
@@ -41,19 +34,10 @@ const CHANNEL_CLOSES_WITHIN: Duration = Duration::from_millis(200);
 const LOG_ENDS_WITHIN: Duration = Duration::from_millis(300);
 /// Signal of the soft CPU limit.
 const SIGXCPU: i32 = 24;
-/// Tasks of the whole user, where no control group counts and the agent is not root.
-const TASKS_OF_USER: u64 = 1024;
 /// Last lines shown in the error of a crash.
 const CRASH_LINES: usize = 8;
 /// What Node writes when its heap is full.
 const NODE_OUT_OF_MEMORY: &str = "JavaScript heap out of memory";
-
-/// How the runner uses the guest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
-    Call,
-    Service,
-}
 
 /// What runners and launcher say on the channel.
 #[derive(Debug, Deserialize)]
@@ -98,27 +82,13 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts the guest and sends it its request.
-    pub(crate) async fn spawn(
-        shared: &Shared,
-        guest: &Installed,
-        mode: Mode,
-        params: &Value,
-        context: &Value,
-        limits: &Limits,
-    ) -> Result<Self, Failure> {
-        let request = request(shared, guest, mode, params, context)?;
+    pub(crate) async fn spawn(shared: &Shared, launch: &Launch<'_>) -> Result<Self, Failure> {
+        let Launch { guest, limits, .. } = *launch;
+        let request = launch.request(shared)?;
         let interpreter = shared.interpreters.find(guest.language, &shared.settings).await?;
         let mark = shared.next_mark();
         let mut cage = Cage::new(&shared.cgroups, mark.clone(), limits, guest.language)?;
-        let spec = LaunchSpec {
-            parent: rustix::process::getpid().as_raw_nonzero().get(),
-            cgroup_procs: cage.procs_files(),
-            dir: shared.library.work(&guest.id),
-            program: interpreter.to_owned(),
-            args: shared.runners.arguments(guest.language, limits),
-            env: environment(shared, guest, mark),
-            rlimits: rlimits(shared, guest.language, limits),
-        };
+        let spec = launch.spec(shared, interpreter, mark, cage.procs_files());
         let started = start(shared, &spec).await;
         let (mut child, channel) = match started {
             Ok(started) => started,
@@ -194,12 +164,15 @@ impl Process {
 
     fn parse(&self, frame: &[u8]) -> Event {
         match serde_json::from_slice(frame) {
-            Ok(Answer::Ok(_)) if over(frame.len(), self.limits.output_bytes + FRAME_EXTRA) => {
-                Event::Over(self.too_large())
-            }
+            Ok(Answer::Ok(_)) if !self.admits(frame.len()) => Event::Over(self.too_large()),
             Ok(answer) => Event::Answer(answer),
             Err(error) => Event::Answer(Answer::NotJson(error.to_string())),
         }
+    }
+
+    fn admits(&self, length: usize) -> bool {
+        let limit = self.limits.output_bytes.saturating_add(FRAME_EXTRA);
+        u64::try_from(length).is_ok_and(|length| length <= limit)
     }
 
     fn too_large(&self) -> Failure {
@@ -301,77 +274,6 @@ impl Drop for Process {
             self.cage.kill();
         }
     }
-}
-
-fn request(
-    shared: &Shared,
-    guest: &Installed,
-    mode: Mode,
-    params: &Value,
-    context: &Value,
-) -> Result<Vec<u8>, Failure> {
-    let request = json!({
-        "id": guest.id,
-        "name": guest.name,
-        "source": shared.library.source(guest),
-        "service": mode == Mode::Service,
-        "params": params,
-        "context": context,
-    });
-    let body = request.to_string();
-    let too_large = Failure::Parameters { limit: REQUEST_BYTES };
-    if over(body.len(), REQUEST_BYTES) {
-        return Err(too_large);
-    }
-    frame::encode(body.as_bytes()).ok_or(too_large)
-}
-
-fn over(length: usize, limit: u64) -> bool {
-    u64::try_from(length).map_or(true, |length| length > limit)
-}
-
-fn environment(shared: &Shared, guest: &Installed, mark: String) -> Vec<(String, String)> {
-    let home = shared.library.work(&guest.id).display().to_string();
-    let mut env = vec![
-        ("PATH".to_owned(), search_path()),
-        ("HOME".to_owned(), home),
-        ("LANG".to_owned(), "C.UTF-8".to_owned()),
-        (RUN_MARK.to_owned(), mark),
-    ];
-    env.extend(std::env::var("TZ").ok().map(|zone| ("TZ".to_owned(), zone)));
-    let ours = shared.settings.environment.iter().filter(|(name, _)| name.starts_with("S4T_"));
-    env.extend(ours.map(|(name, value)| (name.clone(), value.clone())));
-    env
-}
-
-fn rlimits(shared: &Shared, language: Language, limits: &Limits) -> Rlimits {
-    let counted = shared.cgroups.pids().is_some() || rustix::process::geteuid().is_root();
-    Rlimits {
-        cpu_seconds: limits.cpu_seconds,
-        // Only a bound on bursts between two samples: address space is always larger than memory, and
-        // Node reserves far more than it uses.
-        address_space: (language == Language::Python)
-            .then(|| limits.memory_bytes.saturating_mul(2).saturating_add(128 << 20)),
-        tasks_of_user: (!counted).then_some(TASKS_OF_USER),
-        open_files: shared.settings.open_files,
-        file_bytes: shared.settings.file_bytes,
-    }
-}
-
-async fn start(shared: &Shared, spec: &LaunchSpec) -> Result<(Child, UnixStream), Failure> {
-    let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(Failure::launch)?;
-    ours.set_nonblocking(true).map_err(Failure::launch)?;
-    let channel = UnixStream::from_std(ours).map_err(Failure::launch)?;
-    let mut command = Command::new(&shared.settings.launcher);
-    command
-        .arg(GUEST_EXEC)
-        .arg(serde_json::to_string(spec).map_err(Failure::launch)?)
-        .env_clear()
-        .stdin(Stdio::from(OwnedFd::from(theirs)))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    Ok((shared.spawner.spawn(command).await?, channel))
 }
 
 /// The guest may end without reading; then there is nobody to tell.

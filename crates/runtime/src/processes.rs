@@ -6,6 +6,7 @@
 
 use rustix::process::{Pid, Signal};
 use std::fs;
+use std::path::Path;
 
 /// Environment variable that marks every process of one run.
 pub(crate) const RUN_MARK: &str = "S4T_RUN";
@@ -29,8 +30,19 @@ pub(crate) fn usage(session: i32) -> Usage {
 
 /// The processes of a session, and those that left it but still carry `mark`.
 pub(crate) fn members(session: i32, mark: &str) -> Vec<i32> {
-    let marked = format!("{RUN_MARK}={mark}");
-    pids().filter(|pid| session_of(*pid) == Some(session) || carries(*pid, &marked)).collect()
+    let belongs = |pid| session_of(pid) == Some(session) || mark_of(pid).as_deref() == Some(mark);
+    pids().filter(|pid| belongs(*pid)).collect()
+}
+
+/// Kills what agents that died left running outside the guests' sessions; the kernel killed the rest.
+pub(crate) fn kill_orphans() {
+    for pid in pids() {
+        let Some(mark) = mark_of(pid) else { continue };
+        let agent = mark.split('-').next().unwrap_or_default();
+        if agent.parse::<u32>().is_ok() && !Path::new("/proc").join(agent).exists() {
+            kill(pid);
+        }
+    }
 }
 
 /// Sends a kill; a process that is gone already is as good as killed.
@@ -78,9 +90,13 @@ fn resident_bytes(pid: i32) -> Option<u64> {
     Some(status.lines().filter(own).filter_map(kilobytes).sum::<u64>() * 1024)
 }
 
-fn carries(pid: i32, marked: &str) -> bool {
-    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    environment.split(|byte| *byte == 0).any(|variable| variable == marked.as_bytes())
+/// The run that a process says it belongs to.
+fn mark_of(pid: i32) -> Option<String> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let mut variables = environment.split(|byte| *byte == 0);
+    let value = variables
+        .find_map(|variable| variable.strip_prefix(RUN_MARK.as_bytes())?.strip_prefix(b"="))?;
+    String::from_utf8(value.to_vec()).ok()
 }
 
 #[cfg(test)]

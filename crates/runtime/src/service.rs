@@ -6,9 +6,10 @@
 
 use crate::failure::Failure;
 use crate::guest::{Limits, Order};
+use crate::launch::{Launch, Mode};
 use crate::library::Installed;
 use crate::log::LogBook;
-use crate::process::{Answer, Event, Mode, Process};
+use crate::process::{Answer, Event, Process};
 use crate::runtime::Shared;
 use serde::Serialize;
 use serde_json::Value;
@@ -159,9 +160,9 @@ impl Service {
         let limits =
             self.order.limits.clone().unwrap_or_else(|| Limits::for_service(self.guest.language));
         let Order { params, context, .. } = &self.order;
-        let spawned =
-            Process::spawn(&self.shared, &self.guest, Mode::Service, params, context, &limits);
-        let mut process = match spawned.await {
+        let guest = &self.guest;
+        let launch = Launch { guest, mode: Mode::Service, params, context, limits: &limits };
+        let mut process = match Process::spawn(&self.shared, &launch).await {
             Ok(process) => process,
             Err(failure) => return Ending::NotLoaded(failure),
         };

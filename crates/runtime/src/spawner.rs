@@ -40,6 +40,8 @@ impl Spawner {
 }
 
 fn work(queue: &mpsc::Receiver<Job>) {
+    // Before the first guest, and not on the agent's way to being online.
+    crate::processes::kill_orphans();
     while let Ok(mut job) = queue.recv() {
         let _inside = job.reactor.enter();
         // If nobody waits any more, the child comes back in the error and is killed on drop.

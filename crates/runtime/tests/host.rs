@@ -137,6 +137,31 @@ async fn a_service_dies_with_an_agent_that_is_killed() {
 }
 
 #[tokio::test]
+async fn what_a_killed_agent_left_behind_is_killed_by_the_next() {
+    let world = World::new(Language::Python);
+    let source = "import subprocess, time\nchild = subprocess.Popen(['sleep', '600'], start_new_session=True)\nopen('child', 'w').write(str(child.pid))\ndef main(p): time.sleep(600)\n";
+    world.install("held", Source { python: source, node: "" }).await;
+    let mut host = tokio::process::Command::new(env!("CARGO_BIN_EXE_guest-host"))
+        .arg("hold")
+        .arg(world.dir.path())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(host.stdout.take().unwrap()).lines();
+    let pid = lines.next_line().await.unwrap().unwrap().parse().unwrap();
+    let child = std::fs::read_to_string(world.dir.path().join("held/work/child")).unwrap();
+    let child = child.parse().unwrap();
+    // Not looked at after the kill: any runtime made meanwhile, in another test, tidies up too.
+    assert!(alive(child));
+    host.kill().await.unwrap();
+    gone(pid).await;
+    let next = World::new(Language::Python);
+    gone(child).await;
+    drop(next);
+}
+
+#[tokio::test]
 async fn dropping_the_runtime_ends_its_services() {
     let world = World::new(Language::Python);
     world.install("one", SLEEP).await;

@@ -1,7 +1,7 @@
 //! Stands in for the agent's binary in the tests: the launcher, and a host that can be killed.
 //!
-//! `guest-host guest-exec …` is the launcher; `guest-host hold DIR SAMPLING` starts the service `held`
-//! installed in DIR, prints its process number and waits to be killed.
+//! `guest-host guest-exec …` is the launcher; `guest-host hold DIR` starts the service `held` installed
+//! in DIR without control groups, prints its process number and waits to be killed.
 
 use runtime::{Confinement, Order, Runtime, Settings, Status};
 
