@@ -6,6 +6,7 @@
 mod contents;
 mod deb;
 mod payload;
+mod scratch;
 mod tarball;
 mod target;
 mod toolchain;

@@ -1,16 +1,14 @@
 //! `cargo xtask package --try`: installs the packages in a scratch root and looks at what they did.
 //!
-//! Invariant: nothing outside the scratch root changes, and after a purge nothing of ours is left in it. The bare root is
-//! made once (debootstrap) and copied for each trial. Deliberately not here: running the services; that needs a machine
-//! of its own with systemd.
+//! Invariant: nothing outside the scratch root changes, and after a purge nothing of ours is left in it. Deliberately not
+//! here: running the services; that needs a machine of its own with systemd.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::scratch::Scratch;
 use super::target::Target;
-use crate::command::{Fallible, capture, run as run_command, shown};
+use crate::command::{Fallible, capture, shown};
 use crate::needs;
 use crate::workspace::Workspace;
 
@@ -35,8 +33,7 @@ pub(super) fn require(target: &Target) -> Fallible<()> {
 
 /// Installs, looks, removes, looks again.
 pub(super) fn run(workspace: &Workspace, products: &[PathBuf]) -> Fallible<()> {
-    let target_dir = workspace.target_dir();
-    let scratch = Scratch::copy_of(&bare_root(&target_dir)?, &target_dir)?;
+    let scratch = Scratch::create(&workspace.target_dir())?;
     let (tarballs, packages): (Vec<&PathBuf>, Vec<&PathBuf>) =
         products.iter().partition(|file| file.extension().is_some_and(|end| end == "gz"));
     try_packages(&scratch, &packages)?;
@@ -91,10 +88,10 @@ fn try_tarball(scratch: &Scratch, tarball: &Path) -> Fallible<()> {
 
 /// `--root` works from outside the image.
 fn image(scratch: &Scratch, folder: &str) -> Fallible<()> {
-    let outside = scratch.root.join(folder.trim_start_matches('/'));
+    let outside = scratch.root().join(folder.trim_start_matches('/'));
     let install = |words: &[&str]| {
         let mut command = Command::new(outside.join("install.sh"));
-        capture(command.arg("--root").arg(&scratch.root).args(words)).map(drop)
+        capture(command.arg("--root").arg(scratch.root()).args(words)).map(drop)
     };
     install(&["--prefix", "/opt/s4t"])?;
     scratch.expect_present("opt/s4t/bin/lightning-rod")?;
@@ -138,10 +135,10 @@ fn owned_by(scratch: &Scratch, service: &str) -> Fallible<()> {
 
 fn units(scratch: &Scratch) -> Fallible<()> {
     SERVICES.iter().try_for_each(|service| {
-        let unit = scratch.root.join(format!("usr/lib/systemd/system/{service}.service"));
+        let unit = scratch.root().join(format!("usr/lib/systemd/system/{service}.service"));
         let mut command = Command::new("systemd-analyze");
         command.args(["verify", "--man=no", "--recursive-errors=no"]);
-        command.arg(format!("--root={}", scratch.root.display())).arg(&unit);
+        command.arg(format!("--root={}", scratch.root().display())).arg(&unit);
         let said = everything_said(&mut command)?;
         let about_us = said.lines().find(|line| line.contains(service));
         about_us.map_or(Ok(()), |line| Err(format!("systemd-analyze verify: {line}")))
@@ -150,7 +147,7 @@ fn units(scratch: &Scratch) -> Fallible<()> {
 
 fn hardened(scratch: &Scratch) -> Fallible<()> {
     SERVICES.iter().try_for_each(|service| {
-        let unit = scratch.root.join(format!("usr/lib/systemd/system/{service}.service"));
+        let unit = scratch.root().join(format!("usr/lib/systemd/system/{service}.service"));
         let mut command = Command::new("systemd-analyze");
         command.args(["security", "--no-pager", "--offline=true"]);
         command.arg(format!("--threshold={MOST_EXPOSURE}")).arg(unit);
@@ -195,116 +192,5 @@ fn step(what: &str, work: impl FnOnce() -> Fallible<()>) -> Fallible<()> {
             Ok(())
         }
         Err(reason) => Err(format!("FAILED  {what}: {reason}")),
-    }
-}
-
-/// A bare system of this machine's release, made once.
-fn bare_root(target_dir: &Path) -> Fallible<PathBuf> {
-    let suite = suite()?;
-    let place = target_dir.join(format!("bare-root-{suite}"));
-    if place.is_dir() {
-        return Ok(place);
-    }
-    eprintln!("making a bare {suite} system once");
-    let unfinished = target_dir.join(format!("bare-root-{suite}.unfinished"));
-    remove(&unfinished)?;
-    let mut command = Command::new("debootstrap");
-    command.args(["--variant=minbase", "--include=init-system-helpers", &suite]).arg(&unfinished);
-    command.args(mirror());
-    capture(&mut command)?;
-    fs::rename(&unfinished, &place).map_err(|error| format!("{}: {error}", place.display()))?;
-    Ok(place)
-}
-
-fn suite() -> Fallible<String> {
-    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
-    release
-        .lines()
-        .find_map(|line| line.strip_prefix("VERSION_CODENAME="))
-        .map(|name| name.trim_matches('"').to_owned())
-        .ok_or_else(|| {
-            "/etc/os-release names no release; packages are tried on Debian-like systems".into()
-        })
-}
-
-/// The mirror this machine uses itself.
-fn mirror() -> Option<String> {
-    let words = ["indextargets", "--format", "$(SITE)", "Created-By: Packages"];
-    let list = capture(Command::new("apt-get").args(words)).ok()?;
-    list.lines().next().filter(|line| !line.is_empty()).map(str::to_owned)
-}
-
-fn remove(folder: &Path) -> Fallible<()> {
-    run_command(Command::new("rm").args(["-rf", "--one-file-system"]).arg(folder))
-}
-
-/// A throw-away system.
-struct Scratch {
-    root: PathBuf,
-}
-
-impl Scratch {
-    fn copy_of(bare: &Path, beside: &Path) -> Fallible<Self> {
-        let root = beside.join(format!("scratch-root-{}", std::process::id()));
-        remove(&root)?;
-        run_command(Command::new("cp").arg("--archive").arg(bare).arg(&root))?;
-        Ok(Self { root })
-    }
-
-    /// A command inside.
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new("chroot");
-        command.arg(&self.root).arg(program);
-        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C");
-        command
-    }
-
-    /// Copies a file to the top and returns its path inside.
-    fn take_in(&self, file: &Path) -> Fallible<String> {
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        fs::copy(file, self.root.join(&name))
-            .map_err(|error| format!("{} cannot be copied: {error}", file.display()))?;
-        Ok(format!("/{name}"))
-    }
-
-    /// The number of a user or group inside.
-    fn number_of(&self, table: &str, name: &str) -> Fallible<u32> {
-        let text = fs::read_to_string(self.root.join("etc").join(table)).unwrap_or_default();
-        text.lines()
-            .map(|line| line.split(':').collect::<Vec<_>>())
-            .find(|cells| cells.first() == Some(&name))
-            .and_then(|cells| cells.get(2)?.parse().ok())
-            .ok_or_else(|| format!("{table} has no {name}"))
-    }
-
-    fn expect_access(&self, path: &str, owner: (u32, u32), mode: u32) -> Fallible<()> {
-        let data =
-            fs::metadata(self.root.join(path)).map_err(|error| format!("/{path}: {error}"))?;
-        let found = ((data.uid(), data.gid()), data.mode() & 0o7777);
-        if found == (owner, mode) {
-            return Ok(());
-        }
-        let ((user, group), bits) = found;
-        Err(format!("/{path} is {user}:{group} {bits:o}, not {}:{} {mode:o}", owner.0, owner.1))
-    }
-
-    fn expect_present(&self, path: &str) -> Fallible<()> {
-        let is_there = self.root.join(path).symlink_metadata().is_ok();
-        if is_there { Ok(()) } else { Err(format!("/{path} is missing")) }
-    }
-
-    fn expect_absent(&self, path: &str) -> Fallible<()> {
-        match self.expect_present(path) {
-            Ok(()) => Err(format!("/{path} is left behind")),
-            Err(_) => Ok(()),
-        }
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Err(error) = remove(&self.root) {
-            eprintln!("the scratch root stays behind: {error}");
-        }
     }
 }
