@@ -9,7 +9,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+/// Rounds of emptying a runtime's groups, and the pause between them.
+const REMOVE_ROUNDS: usize = 20;
+const REMOVE_EVERY: Duration = Duration::from_millis(5);
 /// Prefix of the groups we make; the agent's process number follows.
 const PREFIX: &str = "s4t-guests-";
 /// Our place in the hierarchy that has `controller`, made and proven writable.
@@ -121,17 +125,22 @@ fn remove_stale(version: Version, here: &Path) {
     }
 }
 
-/// Empties and removes the groups of one runtime. Killed processes may need a moment to leave theirs; what
-/// is left then is removed at the next start.
+/// Empties and removes the groups of one runtime. Killed processes need a moment to leave theirs; what is
+/// left after a short wait is removed at the next start.
 pub(crate) fn remove_base(version: Version, base: &Path) {
-    for run in fs::read_dir(base).into_iter().flatten().flatten() {
-        if run.path().is_dir() {
-            let run = Hierarchy { version, dir: run.path() };
-            run.kill();
-            let _ = fs::remove_dir(&run.dir);
+    for _ in 0..REMOVE_ROUNDS {
+        for run in fs::read_dir(base).into_iter().flatten().flatten() {
+            if run.path().is_dir() {
+                let run = Hierarchy { version, dir: run.path() };
+                run.kill();
+                let _ = fs::remove_dir(&run.dir);
+            }
         }
+        if fs::remove_dir(base).is_ok() || !base.exists() {
+            return;
+        }
+        std::thread::sleep(REMOVE_EVERY);
     }
-    let _ = fs::remove_dir(base);
 }
 
 #[cfg(test)]
