@@ -1,0 +1,266 @@
+CREATE TABLE assignments (
+    user_id TEXT NOT NULL,
+    project TEXT NOT NULL,
+    role TEXT NOT NULL,
+    PRIMARY KEY (user_id, project, role)
+);
+
+CREATE INDEX assignments_by_project ON assignments (project, user_id);
+
+CREATE TABLE board_labels (
+    board TEXT NOT NULL REFERENCES boards (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (board, key)
+);
+
+CREATE INDEX board_labels_by_value ON board_labels (key, value, board);
+
+CREATE TABLE boards (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    project TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    fleet TEXT REFERENCES fleets (id) ON DELETE SET NULL,
+    status TEXT NOT NULL,
+    public_key BLOB,
+    labels TEXT NOT NULL,
+    position TEXT,
+    agent_version TEXT,
+    protocol BIGINT,
+    capabilities TEXT NOT NULL,
+    facts TEXT NOT NULL,
+    load TEXT,
+    load_at BIGINT,
+    session TEXT,
+    last_seen BIGINT,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    revision BIGINT NOT NULL
+);
+
+CREATE INDEX boards_by_any_name ON boards (name);
+
+CREATE INDEX boards_by_fleet ON boards (fleet, id);
+
+CREATE UNIQUE INDEX boards_by_key ON boards (public_key) WHERE public_key IS NOT NULL;
+
+CREATE UNIQUE INDEX boards_by_name ON boards (project, name) WHERE status <> 'decommissioned';
+
+CREATE INDEX boards_by_status ON boards (status, id);
+
+CREATE INDEX boards_in_order ON boards (project, id);
+
+CREATE TABLE claim_redemptions (
+    claim TEXT NOT NULL REFERENCES claims (id) ON DELETE CASCADE,
+    public_key BLOB NOT NULL,
+    board TEXT NOT NULL REFERENCES boards (id) ON DELETE CASCADE,
+    at BIGINT NOT NULL,
+    PRIMARY KEY (claim, public_key)
+);
+
+CREATE INDEX claim_redemptions_by_board ON claim_redemptions (board);
+
+CREATE TABLE claims (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    project TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    secret_hash BLOB NOT NULL UNIQUE,
+    uses_left BIGINT NOT NULL,
+    uses_total BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    labels TEXT NOT NULL,
+    fleet TEXT REFERENCES fleets (id) ON DELETE SET NULL,
+    replaces TEXT REFERENCES boards (id) ON DELETE CASCADE,
+    revoked BIGINT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+
+CREATE INDEX claims_by_board ON claims (replaces);
+
+CREATE INDEX claims_by_fleet ON claims (fleet);
+
+CREATE INDEX claims_in_order ON claims (project, id);
+
+CREATE TABLE credentials (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    project TEXT NOT NULL,
+    secret_hash TEXT NOT NULL,
+    roles TEXT NOT NULL,
+    expires_at BIGINT,
+    created_at BIGINT NOT NULL
+);
+
+CREATE UNIQUE INDEX credentials_by_name ON credentials (user_id, name);
+
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY,
+    at BIGINT NOT NULL,
+    project TEXT,
+    kind TEXT NOT NULL,
+    subject_type TEXT NOT NULL,
+    subject_id TEXT NOT NULL,
+    body TEXT NOT NULL
+);
+
+CREATE INDEX events_by_project ON events (project, seq);
+
+CREATE TABLE exposures (
+    board TEXT NOT NULL REFERENCES boards (id) ON DELETE CASCADE,
+    service TEXT NOT NULL REFERENCES services (id),
+    public_port BIGINT UNIQUE,
+    state TEXT NOT NULL,
+    local_port BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    revision BIGINT NOT NULL,
+    PRIMARY KEY (board, service)
+);
+
+CREATE INDEX exposures_by_service ON exposures (service, board);
+
+CREATE TABLE fleets (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    project TEXT NOT NULL,
+    description TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    revision BIGINT NOT NULL
+);
+
+CREATE UNIQUE INDEX fleets_by_name ON fleets (project, name);
+
+CREATE INDEX fleets_in_order ON fleets (project, id);
+
+CREATE TABLE idempotency_keys (
+    user_id TEXT NOT NULL,
+    key TEXT NOT NULL,
+    request_hash BLOB NOT NULL,
+    status BIGINT,
+    body TEXT,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (user_id, key)
+);
+
+CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);
+
+CREATE TABLE injections (
+    board TEXT NOT NULL REFERENCES boards (id) ON DELETE CASCADE,
+    plugin TEXT NOT NULL REFERENCES plugins (id),
+    on_boot TEXT NOT NULL,
+    state TEXT NOT NULL,
+    last_error TEXT,
+    revision_injected BIGINT,
+    run_state TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    revision BIGINT NOT NULL,
+    PRIMARY KEY (board, plugin)
+);
+
+CREATE INDEX injections_by_plugin ON injections (plugin, board);
+
+CREATE TABLE operation_history (
+    operation TEXT NOT NULL REFERENCES operations (id) ON DELETE CASCADE,
+    step BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    note TEXT NOT NULL,
+    PRIMARY KEY (operation, step)
+);
+
+CREATE TABLE operations (
+    id TEXT NOT NULL PRIMARY KEY,
+    project TEXT NOT NULL,
+    board TEXT NOT NULL REFERENCES boards (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    method TEXT NOT NULL,
+    arguments TEXT NOT NULL,
+    state TEXT NOT NULL,
+    idempotent BIGINT NOT NULL,
+    created_by TEXT,
+    created_at BIGINT NOT NULL,
+    deadline BIGINT NOT NULL,
+    sent_at BIGINT,
+    ended_at BIGINT,
+    result TEXT,
+    fault TEXT,
+    attempts BIGINT NOT NULL,
+    cancel_requested BIGINT NOT NULL,
+    subject TEXT,
+    revision BIGINT NOT NULL
+);
+
+CREATE INDEX operations_by_board ON operations (board, id);
+
+CREATE INDEX operations_by_deadline ON operations (deadline) WHERE state IN ('pending', 'running');
+
+CREATE INDEX operations_by_end ON operations (ended_at) WHERE ended_at IS NOT NULL;
+
+CREATE INDEX operations_in_order ON operations (project, id);
+
+CREATE INDEX operations_open ON operations (board, id) WHERE state IN ('pending', 'running');
+
+CREATE TABLE plugins (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    project TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    visibility TEXT NOT NULL,
+    language TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    parameters TEXT NOT NULL,
+    limits TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    revision BIGINT NOT NULL,
+    source TEXT NOT NULL
+);
+
+CREATE UNIQUE INDEX plugins_by_name ON plugins (project, name);
+
+CREATE INDEX plugins_by_visibility ON plugins (visibility, id);
+
+CREATE INDEX plugins_in_order ON plugins (project, id);
+
+CREATE TABLE projects (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    enabled BIGINT NOT NULL
+);
+
+CREATE TABLE refused_keys (
+    public_key BLOB NOT NULL PRIMARY KEY,
+    board TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at BIGINT NOT NULL
+);
+
+CREATE TABLE schema_versions (version BIGINT NOT NULL PRIMARY KEY);
+
+CREATE TABLE services (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL,
+    project TEXT NOT NULL,
+    port BIGINT NOT NULL,
+    protocol TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    revision BIGINT NOT NULL
+);
+
+CREATE UNIQUE INDEX services_by_name ON services (project, name);
+
+CREATE INDEX services_in_order ON services (project, id);
+
+CREATE TABLE users (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    password_hash TEXT NOT NULL,
+    enabled BIGINT NOT NULL
+);
+
