@@ -4,8 +4,18 @@
 //! Invariant: nothing is read or changed before [`access`] allowed it. Deliberately not here: HTTP (floor `http`) and the
 //! conversation with boards (floor `boards`).
 
+pub mod access;
+pub mod boards;
+pub mod claims;
+pub mod devices;
 mod error;
+pub mod exposures;
+mod find;
+pub mod fleets;
+pub mod injections;
 pub mod operations;
+pub mod plugins;
+pub mod services;
 pub mod settle;
 
 pub use error::Error;

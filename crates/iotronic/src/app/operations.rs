@@ -1,31 +1,283 @@
 //! Operations: how commands begin, are waited for and withdrawn.
+//!
+//! Invariant: a command is a row before anybody is told of it, and the answer kept under the request's key is committed with
+//! it, so a repeated request never gives a second command.
 
 use crate::app::Error;
+use crate::app::access::{Caller, Key};
+use crate::app::settle::settle;
 use crate::cloud::Cloud;
-use model::access::Principal;
-use model::OperationId;
+use api::operations::{
+    Commanding, DEFAULT_DEADLINE_S, Detail, MAX_DEADLINE_S, MAX_WAIT_S, Operation, Sort, Step,
+};
+use model::board::Status;
+use model::operation::{Outcome, State};
+use model::{Invalid, OperationId, ProjectId, UserId};
+use rpc::{Call, Method};
+use rpc::call::Nature;
+use serde_json::{Value, json};
 use std::time::Duration;
-use store::boards::Board;
-use store::operations::Operation;
+use store::boards::{self, BoardRow};
+use store::operations::{self, Kind, NewOperation, OperationRow};
+use store::{Page, Tx, idempotency};
+use tokio::time::{Instant, timeout_at};
 
-/// Stores a command for `board` inside the caller's transaction; the caller rings the board's doorbell after the commit.
+/// Who is named as the author of what the cloud does by itself.
+const CLOUD: &str = "cloud";
+
+/// What a command carries along, whatever it is.
+#[derive(Debug, Clone)]
+pub struct Order {
+    user: UserId,
+    key: Option<Key>,
+    deadline: Duration,
+    wait: Duration,
+}
+
+impl Order {
+    /// From the request.
+    ///
+    /// # Errors
+    /// Wait or deadline are out of range.
+    pub fn new(caller: &Caller, commanding: Commanding) -> Result<Self, Invalid> {
+        let deadline = commanding.deadline.unwrap_or(DEFAULT_DEADLINE_S);
+        if !(1..=MAX_DEADLINE_S).contains(&deadline) {
+            return Err(Invalid::new(format!("deadline {deadline} is not 1 to {MAX_DEADLINE_S}")));
+        }
+        Ok(Self {
+            user: caller.principal().user.clone(),
+            key: caller.key().cloned(),
+            deadline: Duration::from_secs(deadline),
+            wait: patience(commanding.wait)?,
+        })
+    }
+}
+
+/// How long to wait for an end.
 ///
 /// # Errors
-/// The database failed.
+/// It is longer than anybody may wait.
+pub fn patience(wait: Option<u32>) -> Result<Duration, Invalid> {
+    let wait = wait.unwrap_or(0);
+    if wait > MAX_WAIT_S {
+        return Err(Invalid::new(format!("wait {wait} is not 0 to {MAX_WAIT_S}")));
+    }
+    Ok(Duration::from_secs(wait.into()))
+}
+
+/// Stores a command for `board` inside the caller's transaction; whoever does must call [`given`] after the commit.
+///
+/// # Errors
+/// The board is given up or has too many open commands, or the database failed.
 pub async fn submit(
-    _tx: &mut store::Tx,
-    _principal: &Principal,
-    _board: &Board,
-    _call: rpc::Call,
-    _deadline: Option<Duration>,
-) -> Result<Operation, store::Error> {
-    Err(store::Error::Closed)
+    tx: &mut Tx,
+    order: &Order,
+    board: &BoardRow,
+    call: &Call,
+) -> Result<OperationRow, store::Error> {
+    // It may have been given up since it was read.
+    if boards::by_id(&mut *tx, None, board.id).await?.status == Status::Decommissioned {
+        return Err(store::Error::Conflict("the board is decommissioned; claim a new one".into()));
+    }
+    let new = NewOperation {
+        id: OperationId::new(),
+        project: board.project.clone(),
+        board: board.id,
+        method: call.method().word().to_owned(),
+        arguments: Value::Array(call.arguments()),
+        idempotent: call.method().nature() != Nature::Once,
+        created_by: Some(order.user.clone()),
+        deadline: tx.now().after(order.deadline),
+        subject: subject(call),
+    };
+    let row = operations::submit(tx, new).await?;
+    if let Some(Key(key)) = &order.key {
+        let body = json!(view(row.clone())).to_string();
+        idempotency::finish(tx, key, &order.user, 202, &body).await?;
+    }
+    Ok(row)
+}
+
+/// What a command is about: those about the same thing reach the board in order.
+fn subject(call: &Call) -> Option<Value> {
+    match call {
+        Call::PluginInject(inject) => Some(json!({ "plugin": inject.plugin.uuid })),
+        Call::PluginRemove(plugin) | Call::PluginStatus(plugin) => Some(json!({ "plugin": plugin })),
+        Call::PluginCall(run) | Call::PluginStart(run) | Call::PluginReboot(run) => {
+            Some(json!({ "plugin": run.plugin }))
+        }
+        Call::PluginStop(stop) => Some(json!({ "plugin": stop.plugin })),
+        Call::PluginLogs(logs) => Some(json!({ "plugin": logs.plugin })),
+        Call::ServiceEnable(enable) | Call::ServiceRestore(enable) => {
+            Some(json!({ "service": enable.service.uuid }))
+        }
+        Call::ServiceDisable(service) => Some(json!({ "service": service.uuid })),
+        Call::DevicePing
+        | Call::DeviceEcho(_)
+        | Call::DeviceReboot(_)
+        | Call::DeviceRestartLR(_)
+        | Call::DeviceNetConfig
+        | Call::DeviceLogs(_)
+        | Call::ServicesStatus
+        | Call::OperationCancel(_) => None,
+    }
+}
+
+/// A command that changes nothing in the cloud itself.
+///
+/// # Errors
+/// As [`submit`].
+pub async fn command(
+    cloud: &Cloud,
+    order: Order,
+    board: BoardRow,
+    call: Call,
+) -> Result<OperationRow, Error> {
+    let wanted = order.clone();
+    let row = cloud
+        .store
+        .write(move |tx| Box::pin(async move { submit(tx, &order, &board, &call).await }))
+        .await?;
+    given(cloud, &wanted, row).await
+}
+
+/// After the commit: rings the board's doorbell and waits for the end as long as was asked for.
+///
+/// # Errors
+/// The store failed.
+pub async fn given(cloud: &Cloud, order: &Order, row: OperationRow) -> Result<OperationRow, Error> {
+    cloud.boards.ring(row.board);
+    if order.wait.is_zero() { Ok(row) } else { wait(cloud, row.id, order.wait).await }
 }
 
 /// The operation once it has ended, or as it stands when `patience` is over.
 ///
 /// # Errors
 /// There is none of this id.
-pub async fn wait(_cloud: &Cloud, _id: OperationId, _patience: Duration) -> Result<Operation, Error> {
-    Err(store::Error::Closed.into())
+pub async fn wait(
+    cloud: &Cloud,
+    id: OperationId,
+    patience: Duration,
+) -> Result<OperationRow, Error> {
+    // Every move of an operation writes an event, so the event log is the bell.
+    let mut commits = cloud.store.watch_events();
+    let end = Instant::now().checked_add(patience).unwrap_or_else(Instant::now);
+    loop {
+        commits.borrow_and_update();
+        let row = operations::get(&cloud.store, None, id).await?;
+        if row.state.has_ended() {
+            return Ok(row);
+        }
+        let Ok(Ok(())) = timeout_at(end, commits.changed()).await else { return Ok(row) };
+    }
+}
+
+/// The operation of this id.
+///
+/// # Errors
+/// There is none that the caller may see.
+pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<OperationRow, Error> {
+    let id = ident.parse().map_err(|_| store::Error::NotFound { what: "operation" })?;
+    let row = operations::get(&cloud.store, caller.scope(), id).await?;
+    caller.may(&row.project, "operation")?;
+    Ok(row)
+}
+
+/// The operation with its history, once it has ended or `patience` is over.
+///
+/// # Errors
+/// There is none that the caller may see.
+pub async fn detail(
+    cloud: &Cloud,
+    caller: &Caller,
+    ident: &str,
+    patience: Duration,
+) -> Result<Detail, Error> {
+    let mut row = get(cloud, caller, ident).await?;
+    if !patience.is_zero() && !row.state.has_ended() {
+        row = wait(cloud, row.id, patience).await?;
+    }
+    let steps = operations::history(&cloud.store, row.id).await?;
+    let history =
+        steps.into_iter().map(|step| Step { at: step.at, state: step.state, note: step.note });
+    Ok(Detail { history: history.collect(), operation: view(row) })
+}
+
+/// Operations that the caller may see, in order of creation.
+///
+/// # Errors
+/// A filter is not valid.
+pub async fn list(
+    cloud: &Cloud,
+    caller: &Caller,
+    filter: &api::operations::Filter,
+    page: Page,
+) -> Result<Vec<OperationRow>, Error> {
+    let board = match &filter.board {
+        Some(ident) => Some(super::boards::get(cloud, caller, ident).await?.id),
+        None => None,
+    };
+    let method = filter.method.as_deref().map(str::parse::<Method>).transpose();
+    let method = method.map_err(|_| Invalid::new("there is no such method; one is PluginCall"))?;
+    let filter = operations::Filter {
+        board,
+        state: filter.state,
+        method: method.map(|method| method.word().to_owned()),
+        kind: None,
+    };
+    Ok(operations::list(&cloud.store, caller.scope(), &filter, page).await?)
+}
+
+/// Withdraws an operation; one that is on the board already is asked to stop.
+///
+/// # Errors
+/// There is none that the caller may see, or it has ended.
+pub async fn cancel(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<OperationRow, Error> {
+    let id = get(cloud, caller, ident).await?.id;
+    let row = cloud
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                let now = tx.now();
+                let row = operations::request_cancel(tx, None, id, now).await?;
+                if row.state == State::Cancelled {
+                    settle(tx, &row, &Outcome::Cancelled, now).await?;
+                }
+                Ok(row)
+            })
+        })
+        .await?;
+    cloud.boards.ring(row.board);
+    Ok(row)
+}
+
+/// As people see it.
+#[must_use]
+pub fn view(row: OperationRow) -> Operation {
+    Operation {
+        id: row.id,
+        project: row.project,
+        board: row.board,
+        sort: match row.kind {
+            Kind::Command => Sort::Command,
+            Kind::Query => Sort::Query,
+        },
+        method: row.method,
+        state: row.state,
+        created_by: row.created_by.unwrap_or_else(|| CLOUD.parse().expect("a valid user id")),
+        created_at: row.created_at,
+        deadline: Some(row.deadline),
+        sent_at: row.sent_at,
+        ended_at: row.ended_at,
+        attempts: row.attempts,
+        cancel_requested: row.cancel_requested,
+        result: row.result,
+        fault: row.fault,
+    }
+}
+
+/// The project that stands for the cloud itself in events that belong to none.
+#[must_use]
+pub fn cloud_project() -> ProjectId {
+    CLOUD.parse().expect("a valid project id")
 }

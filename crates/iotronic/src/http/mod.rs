@@ -1,6 +1,9 @@
 //! The floor that speaks HTTP: reads requests, asks `app`, writes answers, decides nothing.
 
 pub mod openapi;
+pub mod tunnel;
+mod upgrade;
+pub mod wamp;
 
 use crate::cloud::Cloud;
 

@@ -5,7 +5,7 @@
 
 use crate::identity::passwords::{Busy, Passwords};
 use crate::identity::throttle::Throttle;
-use crate::identity::tokens::{LIFE, Method, Statement};
+use crate::identity::tokens::{Method, Statement};
 use base::secret::{self, Secret};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -69,6 +69,17 @@ pub enum WhichCredential {
     Id(String),
     /// By name and user.
     Of(Named, String),
+}
+
+/// The circumstances of an attempt to sign in.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt {
+    /// Where it comes from, if known.
+    pub address: Option<IpAddr>,
+    /// The present moment.
+    pub now: Timestamp,
+    /// How long a token is good for.
+    pub life: Duration,
 }
 
 /// Why somebody is not signed in.
@@ -152,22 +163,21 @@ impl SignIn {
         who: &Named,
         password: Secret,
         scope: Option<&Named>,
-        address: Option<IpAddr>,
-        now: Timestamp,
+        attempt: Attempt,
     ) -> Result<Statement, Refused> {
         let (Named::Id(label) | Named::Name(label)) = who;
-        self.may_try(label, address, now)?;
+        self.may_try(label, attempt)?;
         let user = user(store, who).await?.filter(|user| user.enabled);
         let hash = user.as_ref().map(|user| user.password_hash.clone());
         let right = self.0.passwords.verify(password, hash).await?;
         let Some(user) = user.filter(|_| right) else {
-            return self.wrong(label, address, now);
+            return self.wrong(label, attempt);
         };
         let Some(project) = project(store, &user.id, scope).await? else {
-            return self.wrong(label, address, now);
+            return self.wrong(label, attempt);
         };
-        let said = statement(Method::Password, user.id, project, None, now);
-        self.finish(store, said, label, address, now).await
+        let said = attempt.statement(Method::Password, user.id, project, None);
+        self.finish(store, said, label, attempt).await
     }
 
     /// Signs in by application credential.
@@ -179,11 +189,10 @@ impl SignIn {
         store: &Store,
         which: &WhichCredential,
         secret: Secret,
-        address: Option<IpAddr>,
-        now: Timestamp,
+        attempt: Attempt,
     ) -> Result<Statement, Refused> {
         let (WhichCredential::Id(label) | WhichCredential::Of(_, label)) = which;
-        self.may_try(label, address, now)?;
+        self.may_try(label, attempt)?;
         let credential = credential(store, which).await?;
         let right = match credential.as_ref().map(|credential| credential.secret_hash.as_str()) {
             Some(hash) if hash.starts_with(MADE_HERE) => {
@@ -193,11 +202,11 @@ impl SignIn {
             None => false,
         };
         let Some(credential) = credential.filter(|_| right) else {
-            return self.wrong(label, address, now);
+            return self.wrong(label, attempt);
         };
         let CredentialRow { id, user, project, .. } = credential;
-        let said = statement(Method::Credential, user, project, Some(id), now);
-        self.finish(store, said, label, address, now).await
+        let said = attempt.statement(Method::Credential, user, project, Some(id));
+        self.finish(store, said, label, attempt).await
     }
 
     /// Exchanges a token for another project of the same user; the new one lives no longer.
@@ -209,7 +218,7 @@ impl SignIn {
         store: &Store,
         old: Statement,
         scope: Option<&Named>,
-        now: Timestamp,
+        attempt: Attempt,
     ) -> Result<Statement, Refused> {
         let project = match scope {
             None => old.project.clone(),
@@ -219,20 +228,20 @@ impl SignIn {
         if old.credential.is_some() && project != old.project {
             return Err(Refused::Wrong);
         }
-        let mut said = statement(Method::Token, old.user, project, old.credential, now);
+        let mut said = attempt.statement(Method::Token, old.user, project, old.credential);
         said.expires_at = old.expires_at.min(said.expires_at);
-        self.grant(store, &said, now).await?.map(|_| said).ok_or(Refused::Wrong)
+        self.grant(store, &said, attempt.now).await?.map(|_| said).ok_or(Refused::Wrong)
     }
 
-    fn may_try(&self, label: &str, address: Option<IpAddr>, now: Timestamp) -> Result<(), Refused> {
-        match self.0.throttle.must_wait(label, address, now) {
+    fn may_try(&self, label: &str, attempt: Attempt) -> Result<(), Refused> {
+        match self.0.throttle.must_wait(label, attempt.address, attempt.now) {
             Some(wait) => Err(Refused::Wait(wait)),
             None => Ok(()),
         }
     }
 
-    fn wrong<T>(&self, label: &str, address: Option<IpAddr>, now: Timestamp) -> Result<T, Refused> {
-        self.0.throttle.failed(label, address, now);
+    fn wrong<T>(&self, label: &str, attempt: Attempt) -> Result<T, Refused> {
+        self.0.throttle.failed(label, attempt.address, attempt.now);
         Err(Refused::Wrong)
     }
 
@@ -241,13 +250,12 @@ impl SignIn {
         store: &Store,
         said: Statement,
         label: &str,
-        address: Option<IpAddr>,
-        now: Timestamp,
+        attempt: Attempt,
     ) -> Result<Statement, Refused> {
-        match self.grant(store, &said, now).await? {
-            None => self.wrong(label, address, now),
+        match self.grant(store, &said, attempt.now).await? {
+            None => self.wrong(label, attempt),
             Some(_) => {
-                self.0.throttle.succeeded(label, address);
+                self.0.throttle.succeeded(label, attempt.address);
                 Ok(said)
             }
         }
@@ -260,16 +268,18 @@ pub fn made_here(secret: &Secret) -> String {
     format!("{MADE_HERE}{}", URL_SAFE_NO_PAD.encode(Sha256::digest(secret.expose())))
 }
 
-fn statement(
-    method: Method,
-    user: UserId,
-    project: ProjectId,
-    credential: Option<CredentialId>,
-    now: Timestamp,
-) -> Statement {
-    let expires_at = now.after(LIFE);
-    let audit = secret::random();
-    Statement { user, project, credential, method, issued_at: now, expires_at, audit }
+impl Attempt {
+    fn statement(
+        self,
+        method: Method,
+        user: UserId,
+        project: ProjectId,
+        credential: Option<CredentialId>,
+    ) -> Statement {
+        let (issued_at, expires_at) = (self.now, self.now.after(self.life));
+        let audit = secret::random();
+        Statement { user, project, credential, method, issued_at, expires_at, audit }
+    }
 }
 
 async fn read_grant(store: &Store, key: &Key) -> Result<Option<Grant>, StoreError> {

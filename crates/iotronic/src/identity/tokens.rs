@@ -11,11 +11,8 @@ use model::{CredentialId, ProjectId, Timestamp, UserId};
 use sha2::Sha256;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 use uuid::Uuid;
 
-/// How long a token is good for.
-pub const LIFE: Duration = Duration::from_secs(3600);
 /// Longest text that is looked at as a token.
 const MAX_LENGTH: usize = 512;
 const VERSION: u8 = 1;

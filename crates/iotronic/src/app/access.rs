@@ -1,0 +1,80 @@
+//! The one place where "may they?" is asked: everything that touches a thing of somebody goes through a [`Caller`].
+
+use crate::app::Error;
+use crate::identity::sign_in::Grant;
+use model::access::{Action, Decision, Principal, Role, decide};
+use model::{Kind, ProjectId};
+use std::sync::Arc;
+
+/// Who asks, and for which action. One exists for each request, made from its token and its route.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    grant: Arc<Grant>,
+    action: Action,
+    key: Option<Key>,
+}
+
+/// The key under which the request's answer is kept (`Idempotency-Key`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key(pub String);
+
+impl Caller {
+    /// Refuses at once who could not do this with anything, not even in the own project.
+    ///
+    /// # Errors
+    /// The roles do not reach so deep.
+    pub fn new(grant: Arc<Grant>, action: Action) -> Result<Self, Error> {
+        let caller = Self { grant, action, key: None };
+        caller.may(&caller.grant.principal.project, "project")?;
+        Ok(caller)
+    }
+
+    /// The same caller, whose request has a key.
+    #[must_use]
+    pub fn with_key(self, key: Option<Key>) -> Self {
+        Self { key, ..self }
+    }
+
+    /// The key of the request, if it has one.
+    #[must_use]
+    pub fn key(&self) -> Option<&Key> {
+        self.key.as_ref()
+    }
+
+    /// Whether the action may be done with something of `owner`.
+    ///
+    /// # Errors
+    /// It may not, or for this caller it does not exist.
+    pub fn may(&self, owner: &ProjectId, what: &'static str) -> Result<(), Error> {
+        match decide(&self.grant.principal, self.action, owner) {
+            Decision::Allow => Ok(()),
+            Decision::Hidden => Err(store::Error::NotFound { what }.into()),
+            Decision::Deny(why) => Err(Error::new(Kind::Forbidden, why)),
+        }
+    }
+
+    /// The project whose things are looked at; none for those who operate the cloud and see all.
+    #[must_use]
+    pub fn scope(&self) -> Option<&ProjectId> {
+        let all = self.principal().roles.contains(&Role::Admin);
+        (!all).then_some(&self.principal().project)
+    }
+
+    /// The project where new things go and names are looked up first.
+    #[must_use]
+    pub fn project(&self) -> &ProjectId {
+        &self.principal().project
+    }
+
+    /// Who it is.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
+        &self.grant.principal
+    }
+
+    /// The action that is asked for.
+    #[must_use]
+    pub fn action(&self) -> Action {
+        self.action
+    }
+}

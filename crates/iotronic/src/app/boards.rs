@@ -1,0 +1,129 @@
+//! Boards: look, change, give up, hand over to another machine.
+
+use crate::app::access::Caller;
+use crate::app::find::find;
+use crate::app::{Error, claims};
+use crate::cloud::Cloud;
+use api::boards::Change;
+use std::time::Duration;
+use store::boards::{self, BoardChange, BoardRow, Filter};
+use store::claims::NewClaim;
+use store::{Page, exposures};
+
+/// The board of this id or name.
+///
+/// # Errors
+/// There is none that the caller may see.
+pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<BoardRow, Error> {
+    let board = find(caller, ident, |scope| boards::get(&cloud.store, scope, ident)).await?;
+    caller.may(&board.project, "board")?;
+    Ok(board)
+}
+
+/// Boards that the caller may see, in order of creation.
+///
+/// # Errors
+/// A filter is not valid.
+pub async fn list(
+    cloud: &Cloud,
+    caller: &Caller,
+    filter: &api::boards::Filter,
+    page: Page,
+) -> Result<Vec<BoardRow>, Error> {
+    let fleet = match &filter.fleet {
+        Some(ident) => Some(super::fleets::get(cloud, caller, ident).await?.id),
+        None => None,
+    };
+    let filter = Filter {
+        status: filter.status,
+        fleet,
+        selector: filter.selector.as_deref().unwrap_or_default().parse()?,
+        text: filter.text.clone(),
+    };
+    Ok(boards::list(&cloud.store, caller.scope(), &filter, page).await?)
+}
+
+/// Changes what people may change.
+///
+/// # Errors
+/// There is none, the name is taken, or it is not at revision `expected`.
+pub async fn update(
+    cloud: &Cloud,
+    caller: &Caller,
+    ident: &str,
+    change: Change,
+    expected: Option<i64>,
+) -> Result<BoardRow, Error> {
+    let board = get(cloud, caller, ident).await?;
+    let fleet = match change.fleet.as_deref() {
+        None => None,
+        Some("") => Some(None),
+        Some(fleet) => Some(Some(super::fleets::get(cloud, caller, fleet).await?.id)),
+    };
+    let change = BoardChange {
+        name: change.name,
+        labels: change.labels,
+        position: change.position.map(Some),
+        fleet,
+    };
+    let change = cloud.store.write(move |tx| {
+        Box::pin(async move { boards::update(tx, None, board.id, change, expected).await })
+    });
+    Ok(change.await?)
+}
+
+/// Gives a board up for good: its key is refused, its session and its ports end.
+///
+/// # Errors
+/// There is none, or it is not at revision `expected`.
+pub async fn decommission(
+    cloud: &Cloud,
+    caller: &Caller,
+    ident: &str,
+    expected: Option<i64>,
+) -> Result<(), Error> {
+    let board = get(cloud, caller, ident).await?.id;
+    let exposed = cloud.store.write(move |tx| {
+        Box::pin(async move {
+            let exposed = exposures::list_for_board(&mut *tx, board).await?;
+            boards::decommission(tx, None, board, expected).await?;
+            Ok(exposed)
+        })
+    });
+    for exposure in exposed.await? {
+        cloud.ingress.close(board, exposure.service);
+    }
+    cloud.boards.disconnect(board, "the board was decommissioned").await;
+    Ok(())
+}
+
+/// A claim with which another machine takes over the board's identity; the text is seen this once.
+///
+/// # Errors
+/// There is no such board, or it never was enrolled.
+pub async fn replace(
+    cloud: &Cloud,
+    caller: &Caller,
+    ident: &str,
+) -> Result<(store::claims::ClaimRow, String), Error> {
+    let board = get(cloud, caller, ident).await?;
+    let (secret, text) = claims::secret(cloud);
+    let life = Duration::from_secs(api::claims::DEFAULT_LIFE_S);
+    let new = NewClaim {
+        id: model::ClaimId::new(),
+        name: board.name,
+        project: board.project,
+        owner: caller.principal().user.clone(),
+        secret_hash: secret,
+        uses: 1,
+        expires_at: cloud.now().after(life),
+        labels: board.labels,
+        fleet: board.fleet,
+        replaces: Some(board.id),
+    };
+    let claim = cloud
+        .store
+        .write(move |tx| Box::pin(async move { store::claims::create(tx, new).await }))
+        .await?;
+    Ok((claim, text))
+}

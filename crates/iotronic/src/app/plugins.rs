@@ -1,0 +1,142 @@
+//! Plugins: code that can be injected into boards.
+
+use crate::app::Error;
+use crate::app::access::Caller;
+use crate::app::find::find;
+use crate::app::fleets::fresh;
+use crate::cloud::Cloud;
+use api::plugins::{Change, Limits, New};
+use model::plugin::{MAX_SOURCE, MAX_VALUE, Visibility};
+use model::{Invalid, PluginId};
+use serde_json::{Value, json};
+use store::Page;
+use store::plugins::{self, Filter, NewPlugin, PluginChange, PluginRow};
+
+/// Makes a plugin.
+///
+/// # Errors
+/// The name is taken, the source too long, or the parameters are no object.
+pub async fn create(cloud: &Cloud, caller: &Caller, new: New) -> Result<PluginRow, Error> {
+    check_source(&new.source)?;
+    let new = NewPlugin {
+        id: PluginId::new(),
+        name: new.name,
+        project: caller.project().clone(),
+        owner: caller.principal().user.clone(),
+        visibility: new.visibility.unwrap_or(Visibility::Private),
+        language: new.language,
+        mode: new.mode,
+        source: new.source,
+        parameters: object(new.parameters)?,
+        limits: json!(new.limits),
+    };
+    let made = cloud.store.write(move |tx| Box::pin(async move { plugins::create(tx, new).await }));
+    Ok(made.await?)
+}
+
+fn check_source(source: &str) -> Result<(), Invalid> {
+    if source.is_empty() || source.len() > MAX_SOURCE {
+        return Err(Invalid::new(format!(
+            "a source has 1 to {MAX_SOURCE} bytes, this one has {}",
+            source.len()
+        )));
+    }
+    Ok(())
+}
+
+/// Parameters are a JSON object; left out, an empty one.
+fn object(value: Value) -> Result<Value, Invalid> {
+    match value {
+        Value::Null => Ok(json!({})),
+        Value::Object(_) => bounded(value),
+        _ => Err(Invalid::new("parameters are a JSON object, such as {\"period\": 5}")),
+    }
+}
+
+/// A value that may travel to a board.
+pub(super) fn bounded(value: Value) -> Result<Value, Invalid> {
+    let size = value.to_string().len();
+    if size > MAX_VALUE {
+        return Err(Invalid::new(format!("parameters have at most {MAX_VALUE} bytes, not {size}")));
+    }
+    Ok(value)
+}
+
+/// The plugin of this id or name: one of the own project, or a public one by its id.
+///
+/// # Errors
+/// There is none that the caller may see.
+pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<PluginRow, Error> {
+    let plugin = find(caller, ident, |scope| plugins::get(&cloud.store, scope, ident)).await?;
+    if plugin.visibility == Visibility::Private {
+        caller.may(&plugin.project, "plugin")?;
+    }
+    Ok(plugin)
+}
+
+/// The source of a plugin that the caller may see.
+///
+/// # Errors
+/// There is none.
+pub async fn source(cloud: &Cloud, plugin: &PluginRow) -> Result<String, Error> {
+    Ok(plugins::source(&cloud.store, plugin.id).await?.0)
+}
+
+/// Plugins that the caller may see, in order of creation.
+///
+/// # Errors
+/// The store failed.
+pub async fn list(cloud: &Cloud, caller: &Caller, page: Page) -> Result<Vec<PluginRow>, Error> {
+    Ok(plugins::list(&cloud.store, caller.scope(), &Filter::default(), page).await?)
+}
+
+/// One that the caller may change: a public plugin of others may be seen and injected, not changed.
+async fn own(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<PluginRow, Error> {
+    let plugin = get(cloud, caller, ident).await?;
+    caller.may(&plugin.project, "plugin")?;
+    Ok(plugin)
+}
+
+/// Changes a plugin; boards keep what they have until it is injected again.
+///
+/// # Errors
+/// There is none, the name is taken, or it is not at revision `expected`.
+pub async fn update(
+    cloud: &Cloud,
+    caller: &Caller,
+    ident: &str,
+    change: Change,
+    expected: Option<i64>,
+) -> Result<PluginRow, Error> {
+    change.source.as_deref().map_or(Ok(()), check_source)?;
+    let id = own(cloud, caller, ident).await?.id;
+    let change = PluginChange {
+        name: change.name,
+        visibility: change.visibility,
+        source: change.source,
+        parameters: change.parameters.map(object).transpose()?,
+        limits: change.limits.map(|limits: Limits| json!(limits)),
+    };
+    let done = cloud.store.write(move |tx| {
+        Box::pin(async move { plugins::update(tx, None, id, change, expected).await })
+    });
+    Ok(done.await?)
+}
+
+/// Removes a plugin that no board has.
+///
+/// # Errors
+/// There is none, boards have it, or it is not at revision `expected`.
+pub async fn delete(
+    cloud: &Cloud,
+    caller: &Caller,
+    ident: &str,
+    expected: Option<i64>,
+) -> Result<(), Error> {
+    let plugin = own(cloud, caller, ident).await?;
+    fresh("plugin", plugin.revision, expected)?;
+    let done = cloud
+        .store
+        .write(move |tx| Box::pin(async move { plugins::delete(tx, None, plugin.id).await }));
+    Ok(done.await?)
+}

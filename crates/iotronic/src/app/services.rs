@@ -1,0 +1,82 @@
+//! Services: what may listen on boards.
+
+use crate::app::Error;
+use crate::app::access::Caller;
+use crate::app::find::find;
+use crate::app::fleets::fresh;
+use crate::cloud::Cloud;
+use api::services::{Change, New};
+use model::ServiceId;
+use store::Page;
+use store::services::{self, NewService, ServiceChange, ServiceRow};
+
+/// Makes a service.
+///
+/// # Errors
+/// The name is taken.
+pub async fn create(cloud: &Cloud, caller: &Caller, new: New) -> Result<ServiceRow, Error> {
+    let new = NewService {
+        id: ServiceId::new(),
+        name: new.name,
+        project: caller.project().clone(),
+        port: new.port,
+        protocol: new.protocol,
+    };
+    let made = cloud.store.write(move |tx| Box::pin(async move { services::create(tx, new).await }));
+    Ok(made.await?)
+}
+
+/// The service of this id or name.
+///
+/// # Errors
+/// There is none that the caller may see.
+pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<ServiceRow, Error> {
+    let service = find(caller, ident, |scope| services::get(&cloud.store, scope, ident)).await?;
+    caller.may(&service.project, "service")?;
+    Ok(service)
+}
+
+/// Services that the caller may see, in order of creation.
+///
+/// # Errors
+/// The store failed.
+pub async fn list(cloud: &Cloud, caller: &Caller, page: Page) -> Result<Vec<ServiceRow>, Error> {
+    Ok(services::list(&cloud.store, caller.scope(), page).await?)
+}
+
+/// Changes a service; where it is enabled the old port stays until it is restored.
+///
+/// # Errors
+/// There is none, the name is taken, or it is not at revision `expected`.
+pub async fn update(
+    cloud: &Cloud,
+    caller: &Caller,
+    ident: &str,
+    change: Change,
+    expected: Option<i64>,
+) -> Result<ServiceRow, Error> {
+    let id = get(cloud, caller, ident).await?.id;
+    let change = ServiceChange { name: change.name, port: change.port };
+    let done = cloud.store.write(move |tx| {
+        Box::pin(async move { services::update(tx, None, id, change, expected).await })
+    });
+    Ok(done.await?)
+}
+
+/// Removes a service that is enabled nowhere.
+///
+/// # Errors
+/// There is none, it is enabled somewhere, or it is not at revision `expected`.
+pub async fn delete(
+    cloud: &Cloud,
+    caller: &Caller,
+    ident: &str,
+    expected: Option<i64>,
+) -> Result<(), Error> {
+    let service = get(cloud, caller, ident).await?;
+    fresh("service", service.revision, expected)?;
+    let done = cloud
+        .store
+        .write(move |tx| Box::pin(async move { services::delete(tx, None, service.id).await }));
+    Ok(done.await?)
+}
