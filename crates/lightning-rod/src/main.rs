@@ -1,3 +1,104 @@
-//! The board agent.
+//! The board agent: parses, configures, builds, runs, drains.
 
-fn main() {}
+use base::tasks::Shutdown;
+use clap::Parser as _;
+use lightning_rod::agent_log::AgentLog;
+use lightning_rod::command_line::{Command, CommandLine, Enrol, Folder, Run};
+use lightning_rod::enrol::enrol;
+use lightning_rod::{Agent, Error, Home, Identity, Outcome, Settings};
+use std::os::unix::process::CommandExt as _;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Threads for what would block the reactor: name resolution and small synced files.
+const BLOCKING_THREADS: usize = 2;
+
+fn main() -> ExitCode {
+    runtime::launcher::run_if_asked();
+    // Found before anything else: after an update of the package the path leads to the new agent.
+    let executable = std::env::current_exe();
+    let done = match CommandLine::parse().command {
+        Command::Enrol(arguments) => enrol_once(&arguments),
+        Command::Status(folder) => status(&folder),
+        Command::Run(arguments) => run(&arguments),
+    };
+    match done {
+        Ok(Outcome::Stopped) => ExitCode::SUCCESS,
+        Ok(Outcome::Restart) => again(executable),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+fn enrol_once(arguments: &Enrol) -> Result<Outcome, Error> {
+    let settings = Settings::load(arguments.config.as_deref())?;
+    base::logs::install(&settings.log, None::<AgentLog>).map_err(Error::Log)?;
+    let home = Home::open(&arguments.folder.home)?;
+    let identity = reactor().block_on(enrol(&home, &settings, &arguments.claim))?;
+    show(&identity);
+    Ok(Outcome::Stopped)
+}
+
+fn status(folder: &Folder) -> Result<Outcome, Error> {
+    let identity = Home::open(&folder.home)?.identity()?.ok_or(Error::NotEnrolled)?;
+    show(&identity);
+    Ok(Outcome::Stopped)
+}
+
+fn show(identity: &Identity) {
+    println!("board:   {}", identity.uuid);
+    println!("name:    {}", identity.name);
+    println!("project: {}", identity.project);
+    println!("cloud:   {}", identity.url);
+    println!("pin:     {}", identity.pin);
+}
+
+fn run(arguments: &Run) -> Result<Outcome, Error> {
+    let settings = Settings::load(arguments.config.as_deref())?;
+    if arguments.check_config {
+        println!("settings are valid");
+        return Ok(Outcome::Stopped);
+    }
+    let log = AgentLog::default();
+    base::logs::install(&settings.log, Some(log.clone())).map_err(Error::Log)?;
+    let home = Home::open(&arguments.folder.home)?;
+    let launcher = std::env::current_exe()
+        .map_err(|error| Error::Setting(format!("the agent cannot find its own file: {error}")))?;
+    let agent = Agent::new(home, settings, log, launcher)?;
+    reactor().block_on(async {
+        let shutdown = Shutdown::new();
+        tokio::spawn(signals(shutdown.clone()));
+        agent.run(shutdown).await
+    })
+}
+
+fn reactor() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()
+        .expect("the system gives a poller and a pipe")
+}
+
+async fn signals(shutdown: Shutdown) {
+    let terminate = signal(SignalKind::terminate());
+    let interrupt = signal(SignalKind::interrupt());
+    let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) else { return };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    shutdown.begin();
+}
+
+/// Becomes a fresh agent with the same arguments, the same process to whoever watches it.
+fn again(executable: std::io::Result<std::path::PathBuf>) -> ExitCode {
+    let error = match executable {
+        Ok(path) => std::process::Command::new(path).args(std::env::args_os().skip(1)).exec(),
+        Err(error) => error,
+    };
+    eprintln!("error: the agent cannot start itself again: {error}");
+    ExitCode::FAILURE
+}

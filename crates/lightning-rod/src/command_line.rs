@@ -1,0 +1,60 @@
+//! The agent's command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Makes this device part of a Stack4Things cloud.
+#[derive(Debug, Parser)]
+#[command(name = "lightning-rod", version, propagate_version = true)]
+pub struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Enrol this device with a claim; giving the same claim again changes nothing.
+    Enrol(Enrol),
+    /// Run the agent; it waits for enrolment when there is none.
+    Run(Run),
+    /// Print who this device is.
+    Status(Folder),
+}
+
+/// Where the agent keeps its things.
+#[derive(Debug, Args)]
+pub struct Folder {
+    /// The agent's folder.
+    #[arg(long, value_name = "DIR", env = "LIGHTNING_ROD_HOME")]
+    pub home: PathBuf,
+}
+
+/// `enrol`
+#[derive(Debug, Args)]
+pub struct Enrol {
+    /// Where the agent keeps its things.
+    #[command(flatten)]
+    pub folder: Folder,
+    /// The claim, as `s4t board claim` printed it.
+    #[arg(long, value_name = "CLAIM", env = "LIGHTNING_ROD_CLAIM", hide_env_values = true)]
+    pub claim: String,
+    /// Settings file (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// `run`
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Where the agent keeps its things.
+    #[command(flatten)]
+    pub folder: Folder,
+    /// Settings file (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Only check the settings.
+    #[arg(long)]
+    pub check_config: bool,
+}

@@ -1,0 +1,183 @@
+//! The control channel: connect, be known, offer what the board can do, report, and again when it breaks.
+//!
+//! Invariants: the board says that it can be called only after its procedures are registered; a broken channel is built
+//! again with growing, jittered waits; a cloud that refuses the key is asked only now and then.
+
+use crate::clock::BoardClock;
+use crate::cloud::{self, Cloud, Joined, Who, join};
+use crate::cloud_call::call;
+use crate::dispatch::Dispatch;
+use crate::engine::State;
+use crate::error::Error;
+use crate::facts::{self, LoadMeter};
+use crate::handlers::RealBoard;
+use crate::sensors::Sensors;
+use crate::settings::Settings;
+use base::backoff::Backoff;
+use base::key::KeyPair;
+use base::tasks::Shutdown;
+use model::BoardId;
+use model::facts::Facts;
+use rpc::connection::{Accepted, Connection, Info, Report};
+use rpc::uri::{CONNECTION, REPORT, agent_procedure, board_prefix, parse_board_procedure};
+use rpc::{Method, OLDEST_PROTOCOL, PROTOCOL};
+use serde_json::Value;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use wamp::{Arguments, Handler, Match, Session};
+
+/// First and longest wait before connecting again.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Wait after the cloud refused the key.
+const REFUSED_WAIT: Duration = Duration::from_secs(300);
+/// A session that lasted so long was a good one: waiting starts small again.
+const GOOD_SESSION: Duration = Duration::from_secs(10);
+
+/// What the control channel needs.
+pub(crate) struct Control {
+    pub(crate) board: BoardId,
+    pub(crate) key: KeyPair,
+    pub(crate) cloud: Cloud,
+    pub(crate) clock: Arc<BoardClock>,
+    pub(crate) dispatch: Dispatch<RealBoard>,
+    pub(crate) sensors: Arc<dyn Sensors>,
+    pub(crate) sandbox: Vec<String>,
+    pub(crate) home: PathBuf,
+    pub(crate) settings: Settings,
+    pub(crate) state: watch::Sender<State>,
+}
+
+/// A session on which the board can be called.
+struct Online {
+    session: Session,
+    agent: String,
+    report_every: Duration,
+    local: Option<IpAddr>,
+    facts: Facts,
+}
+
+impl Control {
+    /// Stays in touch until `stop`; gives back the session that stands then, for the last answers.
+    pub(crate) async fn stay(&self, stop: &Shutdown) -> Option<Session> {
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
+        let mut meter = LoadMeter::new(&self.home);
+        loop {
+            let began = Instant::now();
+            let error = match stop.until(self.go_online(&mut meter)).await? {
+                Ok(online) => match stop.until(self.keep(&online, &mut meter)).await {
+                    None => return Some(online.session),
+                    Some(ended) => {
+                        online.session.close();
+                        ended
+                    }
+                },
+                Err(error) => error,
+            };
+            if began.elapsed() > GOOD_SESSION {
+                backoff.reset();
+            }
+            let wait = wait_after(&error, &mut backoff);
+            self.state.send_replace(State::Offline(error.to_string()));
+            tracing::warn!(%error, retry_in_ms = wait.as_millis() as u64, "offline");
+            stop.until(tokio::time::sleep(wait)).await?;
+        }
+    }
+
+    async fn go_online(&self, meter: &mut LoadMeter) -> Result<Online, Error> {
+        let joined = join(&self.cloud, Who::Board(self.board), &self.key, &self.settings).await?;
+        let Joined { session, welcome, local, .. } = joined;
+        let (clock, time) = (Arc::clone(&self.clock), welcome.s4t_time);
+        // It may write a file; nobody has to wait for that.
+        drop(tokio::task::spawn_blocking(move || clock.learn(time)));
+        let prefix = board_prefix(session.id(), self.board);
+        session
+            .register(&prefix, Match::Prefix, self.handler())
+            .await
+            .map_err(|error| cloud::Error::Lost(error.to_string()))?;
+        let facts = self.facts(local);
+        let connection = Connection {
+            uuid: self.board,
+            session: session.id(),
+            info: self.info(facts.clone(), meter),
+        };
+        let procedure = agent_procedure(&welcome.s4t_agent, CONNECTION);
+        let accepted: Accepted = call(&session, &procedure, &connection).await?;
+        if !(OLDEST_PROTOCOL..=PROTOCOL).contains(&accepted.protocol) {
+            let text = format!("protocol {}, and this agent speaks {PROTOCOL}", accepted.protocol);
+            return Err(cloud::Error::Garbage(text).into());
+        }
+        self.state.send_replace(State::Online(session.id()));
+        tracing::info!(board = %self.board, name = accepted.name, session = session.id(), "online");
+        let every = self.settings.cloud.report_every_s.unwrap_or(accepted.report_every_s);
+        let report_every = Duration::from_secs(every.max(1).into());
+        Ok(Online { session, agent: welcome.s4t_agent, report_every, local, facts })
+    }
+
+    /// Reports until the session ends; why it did.
+    async fn keep(&self, online: &Online, meter: &mut LoadMeter) -> Error {
+        let mut told = online.facts.clone();
+        loop {
+            let wait = tokio::time::timeout(online.report_every, online.session.closed());
+            if let Ok(ended) = wait.await {
+                return cloud::Error::Lost(ended.to_string()).into();
+            }
+            let facts = self.facts(online.local);
+            let report = Report {
+                board_uuid: self.board,
+                load: meter.read(self.sensors.read()),
+                facts: (facts != told).then(|| facts.clone()),
+            };
+            let procedure = agent_procedure(&online.agent, REPORT);
+            match call::<Value>(&online.session, &procedure, &report).await {
+                Ok(_) => told = facts,
+                Err(error) => tracing::warn!(%error, "report was not taken"),
+            }
+        }
+    }
+
+    fn handler(&self) -> Handler {
+        let dispatch = self.dispatch.clone();
+        Arc::new(move |invocation| {
+            let dispatch = dispatch.clone();
+            Box::pin(async move {
+                let method = parse_board_procedure(&invocation.uri).map_or("", |(_, _, m)| m);
+                let answer = dispatch.answer(method, &invocation.arguments.list).await;
+                Ok(Arguments::one(answer))
+            })
+        })
+    }
+
+    fn facts(&self, local: Option<IpAddr>) -> Facts {
+        let sensors = self.sensors.names();
+        facts::facts(&self.settings, &self.home, local, self.sandbox.clone(), sensors)
+    }
+
+    fn info(&self, facts: Facts, meter: &mut LoadMeter) -> Info {
+        let runtimes = facts.interpreters.keys().map(|language| format!("plugin:{language}"));
+        let methods = Method::ALL.iter().map(|method| method.word().to_owned());
+        Info {
+            lr_version: env!("CARGO_PKG_VERSION").to_owned(),
+            connectivity: facts::connectivity(facts.link.as_ref()),
+            protocol: PROTOCOL,
+            capabilities: methods.chain(runtimes).collect(),
+            load: meter.read(self.sensors.read()),
+            facts,
+        }
+    }
+}
+
+fn wait_after(error: &Error, backoff: &mut Backoff) -> Duration {
+    match error {
+        Error::Cloud(error) if error.is_refusal() => {
+            tracing::error!(
+                "the cloud does not know this board's key any more; enrol it anew or replace it"
+            );
+            REFUSED_WAIT
+        }
+        _ => backoff.next_delay(base::secret::random_unit()),
+    }
+}

@@ -1,0 +1,176 @@
+//! From a call on the wire to an envelope: read it, judge it, note it, do it.
+//!
+//! Invariants: whatever arrives is answered with an envelope; a command is in the journal before it starts and its answer
+//! is there before it leaves; a command goes on when the one who asked is gone. Queries are not noted.
+
+use crate::clock::BoardClock;
+use crate::journal::{self, Journal, MAX_ANSWER, Repeat, Turn, Work};
+use crate::operations::Operations;
+use base::tasks::Tasks;
+use model::{BoardId, Kind};
+use rpc::envelope::End;
+use rpc::{Board, Call, Envelope, Fault, Method, Nature, Request};
+use serde::Deserialize as _;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How long a command without a deadline makes sense.
+const NO_DEADLINE: Duration = Duration::from_secs(24 * 3600);
+
+/// Brings calls to a board.
+pub struct Dispatch<B> {
+    shared: Arc<Shared<B>>,
+}
+
+impl<B> Clone for Dispatch<B> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+struct Shared<B> {
+    me: BoardId,
+    board: Arc<B>,
+    journal: Journal,
+    operations: Operations,
+    clock: Arc<BoardClock>,
+    tasks: Tasks,
+}
+
+impl<B: Board> Dispatch<B> {
+    /// Brings calls for board `me` to `board`; commands run as tasks of `tasks`.
+    pub fn new(
+        me: BoardId,
+        board: Arc<B>,
+        journal: Journal,
+        operations: Operations,
+        clock: Arc<BoardClock>,
+        tasks: Tasks,
+    ) -> Self {
+        Self { shared: Arc::new(Shared { me, board, journal, operations, clock, tasks }) }
+    }
+
+    /// Answers one call of `method` with an envelope's text.
+    pub async fn answer(&self, method: &str, arguments: &[Value]) -> String {
+        let (request, call) = match self.read(method, arguments) {
+            Ok(read) => read,
+            Err(fault) => return Envelope::fault(&fault).to_text(),
+        };
+        let repeat = match call.method().nature() {
+            Nature::Query => return self.shared.query(request, call).await,
+            Nature::Idempotent => Repeat::Harmless,
+            Nature::Once => Repeat::Never,
+        };
+        let (reply, answer) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        let operation = request.uuid;
+        self.shared.tasks.spawn("command", async move {
+            let _ = reply.send(shared.command(request, call, repeat).await);
+        });
+        answer.await.unwrap_or_else(|_| {
+            let fault = Fault::new(Kind::Unreachable, "the agent is stopping; ask again");
+            stamped(Envelope::fault(&fault), operation)
+        })
+    }
+
+    fn read(&self, method: &str, arguments: &[Value]) -> Result<(Request, Call), Fault> {
+        let method: Method = method.parse()?;
+        let (request, arguments) = arguments.split_first().ok_or_else(|| {
+            Fault::new(Kind::Invalid, "the request object is missing; it comes first in every call")
+        })?;
+        let request = Request::deserialize(request).map_err(|error| {
+            Fault::new(Kind::Invalid, format!("the request object is wrong: {error}"))
+        })?;
+        if request.destination_uuid != self.shared.me {
+            let text =
+                format!("this is board {}, not {}", self.shared.me, request.destination_uuid);
+            return Err(Fault::new(Kind::Invalid, text));
+        }
+        Ok((request, Call::parse(method, arguments)?))
+    }
+}
+
+impl<B: Board> Shared<B> {
+    async fn query(&self, request: Request, call: Call) -> String {
+        let operation = request.uuid;
+        let envelope = self.board.handle(request, call).await;
+        stamped(bounded(envelope), operation)
+    }
+
+    async fn command(self: &Arc<Self>, request: Request, call: Call, repeat: Repeat) -> String {
+        let operation = request.uuid;
+        let work = Work {
+            operation,
+            repeat,
+            method: call.method().word().to_owned(),
+            deadline: request.deadline.unwrap_or_else(|| self.clock.cloud_now().after(NO_DEADLINE)),
+            now: self.clock.cloud_now(),
+        };
+        match self.journal.begin(work).await {
+            Ok(Turn::Answer(answer)) => return answer,
+            Ok(Turn::Run) => {}
+            Err(error) => return stamped(Envelope::fault(&error.into()), operation),
+        }
+        let answer = stamped(self.work(request, call).await, operation);
+        self.journal.end(operation, answer.clone()).await;
+        answer
+    }
+
+    /// Does a command that is in the journal.
+    async fn work(self: &Arc<Self>, request: Request, call: Call) -> Envelope {
+        // Judged after the journal, so that a late repetition still gets its first answer.
+        if request.deadline.is_some_and(|deadline| deadline < self.clock.cloud_now()) {
+            let text = "the operation's deadline has passed, it was not begun; ask anew";
+            return Envelope::fault(&Fault::new(Kind::Timeout, text));
+        }
+        let running = match self.operations.enter(request.uuid, call.method()) {
+            Ok(running) => running,
+            Err(fault) => return Envelope::fault(&fault),
+        };
+        let shared = Arc::clone(self);
+        // A task of its own, so that a defect in a handler ends this operation and not the agent.
+        let handled = tokio::spawn(async move { shared.board.handle(request, call).await }).await;
+        match handled {
+            Ok(Err(_)) if running.was_cancelled() => {
+                Envelope::end(End::Cancelled, "stopped on request")
+            }
+            Ok(result) => bounded(result),
+            Err(_) => Envelope::end(
+                End::Unknown,
+                "the agent failed while it worked on this; look at its log and at the board",
+            ),
+        }
+    }
+}
+
+fn bounded(result: Result<Value, Fault>) -> Envelope {
+    let envelope = match result {
+        Ok(value) => Envelope::success(value),
+        Err(fault) => Envelope::fault(&fault),
+    };
+    // The id and the braces come on top.
+    if envelope.to_text().len() <= MAX_ANSWER - 128 {
+        return envelope;
+    }
+    let text = format!("the answer is larger than {MAX_ANSWER} bytes; ask for less");
+    Envelope::fault(&Fault::new(Kind::Exhausted, text))
+}
+
+fn stamped(mut envelope: Envelope, operation: model::OperationId) -> String {
+    envelope.req_id = Some(operation.to_string());
+    envelope.to_text()
+}
+
+impl From<journal::Error> for Fault {
+    fn from(error: journal::Error) -> Self {
+        use journal::Error as E;
+        let kind = match &error {
+            E::Open { .. } | E::Write(_) => Kind::Internal,
+            E::Full | E::Waiting => Kind::Exhausted,
+            E::Stopped => Kind::Unreachable,
+        };
+        Self::new(kind, error.to_string())
+    }
+}

@@ -1,0 +1,286 @@
+//! The life of the agent: find out who it is, bring up what works without the cloud, stay in touch with the cloud, drain.
+//!
+//! Invariants: one agent runs per home; plugins are up before and without the cloud; at the end what runs is stopped, what
+//! is being done is finished or noted, and only then the session is closed.
+
+use crate::agent_log::AgentLog;
+use crate::clock::BoardClock;
+use crate::cloud::{Cloud, Trust};
+use crate::control::Control;
+use crate::dispatch::Dispatch;
+use crate::enrol::{enrol, may_pass};
+use crate::error::Error;
+use crate::forward::{self, LinkCredentials, Services};
+use crate::handlers::RealBoard;
+use crate::handlers::device::Device;
+use crate::handlers::plugins::Plugins;
+use crate::home::{Held, Home, Identity, Lock};
+use crate::journal::Journal;
+use crate::operations::Operations;
+use crate::sensors::sensors;
+use crate::settings::Settings;
+use crate::table::Table;
+use base::key::PublicKey;
+use base::tasks::{Shutdown, Tasks};
+use runtime::Runtime;
+use serde_json::{Map, Value, json};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How often a machine that is not enrolled looks for a claim or an identity.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How long a claim that the cloud refused is left alone.
+const REFUSED_CLAIM_WAIT: Duration = Duration::from_secs(300);
+/// Time that plugins get to end.
+const PLUGIN_GRACE: Duration = Duration::from_secs(3);
+/// Time that commands and links get to end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Where the agent stands, for whoever runs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It waits to be enrolled.
+    Unenrolled,
+    /// It is not connected; the text says why, once there is a reason.
+    Offline(String),
+    /// It can be called, on this session.
+    Online(u64),
+}
+
+/// How the agent's run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was told to stop.
+    Stopped,
+    /// It should be started again.
+    Restart,
+}
+
+/// An agent that is about to run.
+pub struct Agent {
+    home: Home,
+    settings: Settings,
+    log: AgentLog,
+    launcher: PathBuf,
+    state: watch::Sender<State>,
+    _alone: Held,
+}
+
+impl Agent {
+    /// Takes the home for this agent. `launcher` is the binary that starts plugins: one whose `main` calls
+    /// [`runtime::launcher::run_if_asked`].
+    ///
+    /// # Errors
+    /// Another agent runs there.
+    pub fn new(
+        home: Home,
+        settings: Settings,
+        log: AgentLog,
+        launcher: PathBuf,
+    ) -> Result<Self, Error> {
+        let _alone = home.lock(Lock::Run)?;
+        let state = watch::Sender::new(State::Unenrolled);
+        Ok(Self { home, settings, log, launcher, state, _alone })
+    }
+
+    /// Where it stands, from now on.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
+    /// Runs until `shutdown`, or until the cloud asks for a restart.
+    ///
+    /// # Errors
+    /// The home's files are unusable.
+    pub async fn run(self, shutdown: Shutdown) -> Result<Outcome, Error> {
+        let Some(identity) = shutdown.until(self.identity()).await else {
+            return Ok(Outcome::Stopped);
+        };
+        let identity = identity?;
+        tracing::info!(board = %identity.uuid, name = %identity.name, cloud = identity.url, "agent starts");
+        self.state.send_replace(State::Offline(String::new()));
+        let parts = self.assemble(&identity)?;
+        let outcome = parts.work(&shutdown).await;
+        tracing::info!("agent ended");
+        Ok(outcome)
+    }
+
+    /// Waits until there is an identity; uses a claim that was dropped in.
+    async fn identity(&self) -> Result<Identity, Error> {
+        let mut is_told = false;
+        loop {
+            if let Some(identity) = self.home.identity()? {
+                self.home.remove_dropped_claim()?;
+                return Ok(identity);
+            }
+            if let Some(claim) = self.home.dropped_claim()? {
+                self.use_claim(&claim).await;
+                continue;
+            }
+            if !is_told {
+                is_told = true;
+                tracing::info!(home = %self.home.dir().display(), "not enrolled yet, waiting for a claim");
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn use_claim(&self, claim: &str) {
+        let Err(error) = enrol(&self.home, &self.settings, claim).await else { return };
+        if may_pass(&error) || matches!(error, Error::Home(crate::home::Error::Locked(_))) {
+            tracing::warn!(%error, "enrolment failed, trying again");
+            tokio::time::sleep(LOOK_EVERY).await;
+            return;
+        }
+        tracing::error!(%error, "the claim was refused; replace the file claim by a good one");
+        let until = tokio::time::Instant::now() + REFUSED_CLAIM_WAIT;
+        let is_same = || self.home.dropped_claim().is_ok_and(|now| now.as_deref() == Some(claim));
+        while tokio::time::Instant::now() < until && is_same() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    fn assemble(self, identity: &Identity) -> Result<Parts, Error> {
+        let Self { home, settings, log, launcher, state, _alone } = self;
+        let key = home.key()?;
+        let clock = Arc::new(BoardClock::open(&home.path("clock")));
+        let trust = match &identity.authority {
+            Some(pem) => Trust::Authority(pem.clone()),
+            None => Trust::Public(settings.cloud.authorities.clone()),
+        };
+        let cloud = Cloud::new(&identity.url, &identity.pin, trust, Arc::clone(&clock))?;
+        let commands = Tasks::new(Shutdown::new());
+        let sensors = sensors(&settings.sensors, seed(identity));
+        let runtime = runtime(&home, &settings, launcher)?;
+        let table = Table::open(&home.path("plugins.json"))?;
+        let plugins = Plugins::new(
+            runtime.clone(),
+            table,
+            Arc::clone(&sensors),
+            context(identity, &settings),
+            settings.runtime.clone(),
+        );
+        let services = Services::open(&home)?;
+        let operations = Operations::default();
+        let device = Device::new(settings.device.reboot_command.clone(), commands.clone());
+        let board = Arc::new(RealBoard {
+            device: device.clone(),
+            plugins: plugins.clone(),
+            services: services.clone(),
+            operations: operations.clone(),
+            log,
+            clock: Arc::clone(&clock),
+        });
+        let journal = Journal::open(&home.path("journal"), clock.now())?;
+        let dispatch = Dispatch::new(
+            identity.uuid,
+            board,
+            journal,
+            operations,
+            Arc::clone(&clock),
+            commands.clone(),
+        );
+        let cloud_key = PublicKey::parse(&identity.cloud)?;
+        let link = LinkCredentials::new(identity.uuid, key.clone(), cloud_key);
+        let layers = runtime.layers().into_iter();
+        let present = layers.filter(|layer| layer.presence != runtime::Presence::Missing);
+        let sandbox = present.map(|layer| layer.name.to_owned()).collect();
+        let control = Control {
+            board: identity.uuid,
+            key,
+            cloud: cloud.clone(),
+            clock,
+            dispatch,
+            sensors,
+            sandbox,
+            home: home.dir().to_owned(),
+            settings: settings.clone(),
+            state,
+        };
+        Ok(Parts {
+            control,
+            plugins,
+            services,
+            runtime,
+            device,
+            commands,
+            cloud,
+            link,
+            settings,
+            _alone,
+        })
+    }
+}
+
+/// The assembled agent.
+struct Parts {
+    control: Control,
+    plugins: Plugins,
+    services: Services,
+    runtime: Runtime,
+    device: Device,
+    commands: Tasks,
+    cloud: Cloud,
+    link: LinkCredentials,
+    settings: Settings,
+    _alone: Held,
+}
+
+impl Parts {
+    async fn work(self, shutdown: &Shutdown) -> Outcome {
+        let own = Tasks::new(Shutdown::new());
+        let plugins = self.plugins.clone();
+        own.spawn("plugins at start", async move { plugins.start_wanted().await });
+        let stop_link = own.shutdown().clone();
+        let liveness = self.settings.liveness();
+        own.spawn("link", forward::run(self.services, self.cloud, self.link, liveness, stop_link));
+
+        let stop_control = Shutdown::new();
+        let device = self.device;
+        let waiting = async {
+            let outcome = tokio::select! {
+                () = shutdown.begun() => Outcome::Stopped,
+                () = device.restart_asked() => Outcome::Restart,
+            };
+            stop_control.begin();
+            outcome
+        };
+        let (outcome, session) = tokio::join!(waiting, self.control.stay(&stop_control));
+        // Calls end with their guests, commands with their calls; then their answers can leave.
+        self.runtime.shutdown(PLUGIN_GRACE).await;
+        self.commands.finish(GRACE).await;
+        if let Some(session) = session {
+            session.close();
+            let _ = tokio::time::timeout(GRACE, session.closed()).await;
+        }
+        own.finish(GRACE).await;
+        outcome
+    }
+}
+
+fn runtime(home: &Home, settings: &Settings, launcher: PathBuf) -> Result<Runtime, Error> {
+    let mut own = runtime::Settings::new(home.path("plugins"), launcher);
+    own.python = settings.runtime.python.clone();
+    own.node = settings.runtime.node.clone();
+    own.max_concurrent_calls = settings.runtime.concurrent_calls;
+    Ok(Runtime::new(own)?)
+}
+
+/// What plugins are told about the board.
+fn context(identity: &Identity, settings: &Settings) -> Map<String, Value> {
+    let mut context = Map::new();
+    context.insert("uuid".into(), json!(identity.uuid));
+    context.insert("name".into(), json!(identity.name));
+    context.insert("project".into(), json!(identity.project));
+    context.insert("location".into(), json!(settings.position));
+    context
+}
+
+/// Tells boards apart; the end of a UUIDv7 is its random part.
+fn seed(identity: &Identity) -> u64 {
+    let [.., a, b, c, d] = *identity.uuid.uuid().as_bytes();
+    u64::from(u32::from_be_bytes([a, b, c, d]))
+}

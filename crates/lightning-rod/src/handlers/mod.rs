@@ -1,0 +1,72 @@
+//! What a board does when it is called: one struct, one file for each noun, one `match`.
+//!
+//! Invariant: every call of the contract has its arm here; the compiler holds the list. Not here: journal, envelopes and the
+//! order of things (`dispatch`).
+
+pub mod device;
+pub mod logs;
+pub mod operations;
+pub mod plugins;
+pub mod services;
+
+use crate::agent_log::AgentLog;
+use crate::clock::BoardClock;
+use crate::forward::Services;
+use crate::operations::Operations;
+use device::Device;
+use plugins::Plugins;
+use rpc::{Board, Call, Fault, Request};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// The real board.
+#[derive(Clone)]
+pub struct RealBoard {
+    /// The board itself.
+    pub device: Device,
+    /// What was injected.
+    pub plugins: Plugins,
+    /// What can be reached.
+    pub services: Services,
+    /// What runs now.
+    pub operations: Operations,
+    /// The agent's log.
+    pub log: AgentLog,
+    /// The time.
+    pub clock: Arc<BoardClock>,
+}
+
+impl Board for RealBoard {
+    async fn handle(&self, request: Request, call: Call) -> Result<Value, Fault> {
+        match call {
+            Call::DevicePing => Ok(Value::String(self.clock.now().to_string())),
+            Call::DeviceEcho(echo) => Ok(Value::String(echo.say)),
+            Call::DeviceReboot(delay) => self.device.reboot(delay),
+            Call::DeviceRestartLR(delay) => self.device.restart_agent(delay),
+            Call::DeviceNetConfig => device::network(),
+            Call::DeviceLogs(read) => logs::agent(&self.log, read).await,
+            Call::PluginInject(inject) => self.plugins.inject(*inject).await,
+            Call::PluginRemove(plugin) => self.plugins.remove(plugin).await,
+            Call::PluginCall(run) => {
+                self.plugins.call(run, self.operations.token(request.uuid)).await
+            }
+            Call::PluginStart(run) => self.plugins.start(run).await,
+            Call::PluginStop(stop) => self.plugins.stop(stop).await,
+            Call::PluginReboot(run) => self.plugins.reboot(run).await,
+            Call::PluginStatus(plugin) => self.plugins.status(plugin),
+            Call::PluginLogs(logs) => self.plugins.logs(logs).await,
+            Call::ServiceEnable(enable) => services::enable(&self.services, enable).await,
+            Call::ServiceDisable(service) => services::disable(&self.services, service).await,
+            Call::ServiceRestore(enable) => services::enable(&self.services, enable).await,
+            Call::ServicesStatus => services::status(&self.services),
+            Call::OperationCancel(operation) => operations::cancel(&self.operations, operation),
+        }
+    }
+}
+
+/// An answer as JSON.
+fn answer(value: impl serde::Serialize) -> Result<Value, Fault> {
+    serde_json::to_value(value).map_err(|error| {
+        Fault::new(model::Kind::Internal, format!("answer cannot be written: {error}"))
+    })
+}

@@ -1,0 +1,420 @@
+//! The plugin calls: inject, remove, call, start, stop, reboot, status, logs.
+//!
+//! Invariants: a plugin is in the table only after its source is on the disk; what was wanted of it is on the disk before
+//! the answer leaves. The guests themselves are the `runtime` crate's.
+
+use super::answer;
+use crate::plugins::{MAX_PLUGINS, Row, Run as WantedRun, Wanted, boot_id};
+use crate::sensors::Sensors;
+use crate::settings;
+use crate::table::Table;
+use model::plugin::{Language, MAX_SOURCE, MAX_VALUE, Mode, RunState};
+use model::{Kind, PluginId, Timestamp};
+use rpc::Fault;
+use rpc::call::PluginLogs;
+use rpc::logs::{Line, Lines, MAX_LINES, MAX_WAIT_MS, Read};
+use rpc::plugin::{Inject, Run, Status, Stop};
+use runtime::{Cancel, Failure, Guest, Limits, Order, Runtime};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// Time a plugin gets to end when it is removed or restarted.
+const GRACE: Duration = Duration::from_secs(3);
+/// Longest time a plugin may ask for.
+const MAX_GRACE: Duration = Duration::from_secs(60);
+/// Lines of a traceback that go into a fault.
+const TRACEBACK_LINES: usize = 10;
+
+/// The plugins of this board. Clones share them.
+#[derive(Clone)]
+pub struct Plugins {
+    runtime: Runtime,
+    table: Table<PluginId, Row>,
+    sensors: Arc<dyn Sensors>,
+    /// What plugins are told about the board, without the values of its sensors.
+    board: Arc<Map<String, Value>>,
+    defaults: settings::Runtime,
+}
+
+impl Plugins {
+    /// The plugins in `table`, run by `runtime`.
+    #[must_use]
+    pub fn new(
+        runtime: Runtime,
+        table: Table<PluginId, Row>,
+        sensors: Arc<dyn Sensors>,
+        board: Map<String, Value>,
+        defaults: settings::Runtime,
+    ) -> Self {
+        Self { runtime, table, sensors, board: Arc::new(board), defaults }
+    }
+
+    /// Starts every plugin that should run, each on its own; failures are logged and shown by their status.
+    pub async fn start_wanted(&self) {
+        let boot = boot_id();
+        let starts: Vec<_> = self
+            .table
+            .rows_by_key()
+            .into_iter()
+            .filter_map(|(plugin, row)| Some((plugin, row.start_with(&boot)?, row)))
+            .map(|(plugin, parameters, row)| {
+                let this = self.clone();
+                tokio::spawn(async move {
+                    let order = this.order(&row, parameters, Limits::for_service);
+                    match this.runtime.start(&plugin.to_string(), order).await {
+                        Ok(_) => tracing::info!(%plugin, name = %row.name, "plugin started"),
+                        Err(error) => tracing::error!(%plugin, name = %row.name, %error, "plugin does not start"),
+                    }
+                })
+            })
+            .collect();
+        for start in starts {
+            let _ = start.await;
+        }
+    }
+
+    pub(super) async fn inject(&self, inject: Inject) -> Result<Value, Fault> {
+        let Inject { plugin, on_boot } = inject;
+        check_size("source", plugin.code.len(), MAX_SOURCE)?;
+        check_size("parameters", plugin.parameters.to_string().len(), MAX_VALUE)?;
+        let id = plugin.uuid;
+        let older = self.table.get(&id);
+        if let Some(older) =
+            older.as_ref().filter(|row| row.revision > plugin.revision && plugin.revision > 0)
+        {
+            let text = format!(
+                "the board has revision {} of plugin {} already, newer than {}; inject the newest",
+                older.revision, plugin.name, plugin.revision
+            );
+            return Err(Fault::new(Kind::Conflict, text));
+        }
+        if older.is_none() && self.table.len() >= MAX_PLUGINS {
+            let text = format!("the board has {MAX_PLUGINS} plugins already; remove one first");
+            return Err(Fault::new(Kind::Exhausted, text));
+        }
+        let row = Row::new(&plugin, on_boot, older.as_ref());
+        let has_it =
+            older.is_some_and(|row| row.revision == plugin.revision && plugin.revision > 0);
+        if !has_it {
+            let guest = Guest {
+                id: id.to_string(),
+                name: plugin.name.to_string(),
+                language: language(plugin.language),
+                source: plugin.code,
+            };
+            self.runtime.install(guest).await.map_err(fault)?;
+        }
+        self.table.change(|rows| rows.insert(id, row)).await?;
+        tracing::info!(plugin = %id, name = %plugin.name, revision = plugin.revision, "plugin injected");
+        Ok(Value::String(format!("plugin {} injected", plugin.name)))
+    }
+
+    pub(super) async fn remove(&self, plugin: PluginId) -> Result<Value, Fault> {
+        let id = plugin.to_string();
+        match self.runtime.stop(&id, GRACE).await {
+            Ok(_) | Err(Failure::NotRunning { .. } | Failure::NotInstalled { .. }) => {}
+            Err(failure) => return Err(fault(failure)),
+        }
+        match self.runtime.remove(&id).await {
+            Ok(()) | Err(Failure::NotInstalled { .. }) => {}
+            Err(failure) => return Err(fault(failure)),
+        }
+        self.table.change(|rows| rows.remove(&plugin)).await?;
+        tracing::info!(%plugin, "plugin removed");
+        Ok(Value::String("plugin removed".into()))
+    }
+
+    pub(super) async fn call(&self, run: Run, cancel: Cancel) -> Result<Value, Fault> {
+        let row = self.row(run.plugin)?;
+        if row.mode != Mode::Sync {
+            let text =
+                format!("plugin {} is asynchronous; start it instead of calling it", row.name);
+            return Err(Fault::new(Kind::Conflict, text));
+        }
+        let parameters = parameters(run.parameters, &row)?;
+        let order = self.order(&row, parameters, Limits::for_call);
+        self.runtime.call(&run.plugin.to_string(), order, &cancel).await.map_err(fault)
+    }
+
+    pub(super) async fn start(&self, run: Run) -> Result<Value, Fault> {
+        let row = self.asynchronous(run.plugin)?;
+        let parameters = parameters(run.parameters, &row)?;
+        let order = self.order(&row, parameters.clone(), Limits::for_service);
+        self.runtime.start(&run.plugin.to_string(), order).await.map_err(fault)?;
+        self.want(run.plugin, WantedRun::Started, Some(parameters)).await?;
+        tracing::info!(plugin = %run.plugin, name = %row.name, "plugin started");
+        Ok(Value::String(format!("plugin {} started", row.name)))
+    }
+
+    pub(super) async fn stop(&self, stop: Stop) -> Result<Value, Fault> {
+        let row = self.asynchronous(stop.plugin)?;
+        let grace = Duration::from_secs(stop.delay.into()).min(MAX_GRACE);
+        // Wanted first: an agent that dies in between must not start it again.
+        self.want(stop.plugin, WantedRun::Stopped, None).await?;
+        match self.runtime.stop(&stop.plugin.to_string(), grace.max(GRACE)).await {
+            Ok(_) => Ok(Value::String(format!("plugin {} stopped", row.name))),
+            Err(Failure::NotRunning { .. }) => {
+                Ok(Value::String(format!("plugin {} was not running", row.name)))
+            }
+            Err(failure) => Err(fault(failure)),
+        }
+    }
+
+    pub(super) async fn reboot(&self, run: Run) -> Result<Value, Fault> {
+        self.asynchronous(run.plugin)?;
+        match self.runtime.stop(&run.plugin.to_string(), GRACE).await {
+            Ok(_) | Err(Failure::NotRunning { .. }) => self.start(run).await,
+            Err(failure) => Err(fault(failure)),
+        }
+    }
+
+    pub(super) fn status(&self, plugin: PluginId) -> Result<Value, Fault> {
+        self.row(plugin)?;
+        let status = self.runtime.status(&plugin.to_string()).map_err(fault)?;
+        answer(to_wire(plugin, &status))
+    }
+
+    pub(super) async fn logs(&self, logs: PluginLogs) -> Result<Value, Fault> {
+        self.row(logs.plugin)?;
+        let (id, read) = (logs.plugin.to_string(), logs.read);
+        let mut last = self.runtime.follow(&id).map_err(fault)?;
+        let wait = Duration::from_millis(read.wait_ms.min(MAX_WAIT_MS).into());
+        let newer = last.wait_for(|last| *last > read.after);
+        let _ = tokio::time::timeout(wait, newer).await;
+        answer(self.read_log(&id, read).map_err(fault)?)
+    }
+
+    fn read_log(&self, id: &str, read: Read) -> Result<Lines, Failure> {
+        let limit = read.limit.min(MAX_LINES) as usize;
+        let found = if read.after == 0 {
+            let all = self.runtime.logs(id, 0, usize::MAX)?;
+            let skip = all.lines.len().saturating_sub(limit);
+            runtime::Lines { lines: all.lines.into_iter().skip(skip).collect(), ..all }
+        } else {
+            self.runtime.logs(id, read.after, limit)?
+        };
+        let lines = found.lines.into_iter().map(|line| Line {
+            seq: line.seq,
+            time: timestamp(line.time),
+            stream: stream(line.stream).to_owned(),
+            text: line.text,
+        });
+        Ok(Lines { lines: lines.collect(), next: found.next, dropped: found.dropped })
+    }
+
+    async fn want(
+        &self,
+        plugin: PluginId,
+        state: WantedRun,
+        parameters: Option<Value>,
+    ) -> Result<(), Fault> {
+        let boot = boot_id();
+        self.table
+            .change(|rows| {
+                let Some(row) = rows.get_mut(&plugin) else { return };
+                let last = row.wanted.take().map(|wanted| wanted.parameters);
+                let parameters = parameters.or(last).unwrap_or_else(|| row.parameters.clone());
+                row.wanted = Some(Wanted { state, parameters, boot });
+            })
+            .await?;
+        Ok(())
+    }
+
+    fn row(&self, plugin: PluginId) -> Result<Row, Fault> {
+        self.table.get(&plugin).ok_or_else(|| {
+            let text = format!("plugin {plugin} is not on this board; inject it first");
+            Fault::new(Kind::NotFound, text)
+        })
+    }
+
+    fn asynchronous(&self, plugin: PluginId) -> Result<Row, Fault> {
+        let row = self.row(plugin)?;
+        if row.mode == Mode::Async {
+            return Ok(row);
+        }
+        let text = format!("plugin {} is synchronous; call it instead", row.name);
+        Err(Fault::new(Kind::Conflict, text))
+    }
+
+    fn order(&self, row: &Row, params: Value, base: fn(runtime::Language) -> Limits) -> Order {
+        let limits = limits(base(language(row.language)), row, &self.defaults);
+        Order { params, context: self.context(), limits: Some(limits) }
+    }
+
+    fn context(&self) -> Value {
+        let mut context = (*self.board).clone();
+        context.insert("sensors".into(), answer(self.sensors.read()).unwrap_or_default());
+        Value::Object(context)
+    }
+}
+
+fn check_size(what: &str, size: usize, limit: usize) -> Result<(), Fault> {
+    if size <= limit {
+        return Ok(());
+    }
+    let text = format!("the {what} has {size} bytes; at most {limit} are allowed");
+    Err(Fault::new(Kind::Invalid, text))
+}
+
+fn parameters(given: Value, row: &Row) -> Result<Value, Fault> {
+    if given.is_null() {
+        return Ok(row.parameters.clone());
+    }
+    check_size("parameters", given.to_string().len(), MAX_VALUE)?;
+    Ok(given)
+}
+
+/// The plugin's own limits, else the board's, else the runtime's. Time limits hold for calls alone.
+fn limits(base: Limits, row: &Row, board: &settings::Runtime) -> Limits {
+    let own = row.limits;
+    let seconds = |own: Option<u32>, board: Option<u32>| match row.mode {
+        Mode::Sync => own.or(board).map(u64::from),
+        Mode::Async => own.map(u64::from),
+    };
+    Limits {
+        wall: match row.mode {
+            Mode::Sync => seconds(own.wall_s, board.wall_s).map(Duration::from_secs).or(base.wall),
+            Mode::Async => None,
+        },
+        cpu_seconds: seconds(own.cpu_s, board.cpu_s).or(base.cpu_seconds),
+        memory_bytes: own.memory_bytes.or(board.memory_bytes).unwrap_or(base.memory_bytes),
+        output_bytes: own
+            .output_bytes
+            .or(board.output_bytes)
+            .unwrap_or(base.output_bytes)
+            .min(MAX_VALUE as u64),
+        processes: own.processes.or(board.processes).unwrap_or(base.processes),
+    }
+}
+
+fn language(language: Language) -> runtime::Language {
+    match language {
+        Language::Python => runtime::Language::Python,
+        Language::Node => runtime::Language::Node,
+    }
+}
+
+fn stream(stream: runtime::Stream) -> &'static str {
+    match stream {
+        runtime::Stream::Stdout => "stdout",
+        runtime::Stream::Stderr => "stderr",
+        runtime::Stream::Runtime => "runtime",
+    }
+}
+
+fn to_wire(plugin: PluginId, status: &runtime::Status) -> Status {
+    let plain = |state| Status { plugin, state, pid: None, since: None, restarts: 0, reason: None };
+    match status {
+        runtime::Status::Stopped => plain(RunState::Stopped),
+        runtime::Status::Starting => plain(RunState::Running),
+        runtime::Status::Running { pid, since, restarts } => Status {
+            pid: u32::try_from(*pid).ok(),
+            since: Some(timestamp(*since)),
+            restarts: *restarts,
+            ..plain(RunState::Running)
+        },
+        runtime::Status::Restarting { reason, restarts } => Status {
+            restarts: *restarts,
+            reason: Some(format!("it crashed and is started again: {reason}")),
+            ..plain(RunState::Running)
+        },
+        runtime::Status::Failed { reason, at } => Status {
+            since: Some(timestamp(*at)),
+            reason: Some(reason.to_string()),
+            ..plain(RunState::Failed)
+        },
+    }
+}
+
+fn timestamp(time: SystemTime) -> Timestamp {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::default().after(since)
+}
+
+/// What sort of failure a guest's failure is, seen from the cloud.
+fn kind(failure: &Failure) -> Kind {
+    match failure {
+        Failure::NotInstalled { .. } => Kind::NotFound,
+        Failure::BadGuest { .. } | Failure::Parameters { .. } => Kind::Invalid,
+        // The plugin's own fault: the same call fails again until the plugin is mended.
+        Failure::Crashed { .. }
+        | Failure::Raised { .. }
+        | Failure::NotJson { .. }
+        | Failure::NoResult => Kind::Invalid,
+        Failure::Timeout { .. } => Kind::Timeout,
+        Failure::Busy { .. }
+        | Failure::Memory { .. }
+        | Failure::Cpu { .. }
+        | Failure::Output { .. }
+        | Failure::Processes { .. } => Kind::Exhausted,
+        Failure::Interpreter { .. }
+        | Failure::Cancelled
+        | Failure::AlreadyRunning { .. }
+        | Failure::NotRunning { .. } => Kind::Conflict,
+        Failure::ShuttingDown => Kind::Unreachable,
+        _ => Kind::Internal,
+    }
+}
+
+fn fault(failure: Failure) -> Fault {
+    let mut text = failure.to_string();
+    if let Failure::Raised { traceback, .. } = &failure {
+        let skip = traceback.len().saturating_sub(TRACEBACK_LINES);
+        for line in traceback.iter().skip(skip) {
+            text.push('\n');
+            text.push_str(line);
+        }
+    }
+    Fault::new(kind(&failure), text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::plugin::OnBoot;
+
+    fn row(mode: Mode, limits: rpc::plugin::Limits) -> Row {
+        Row {
+            name: "p".parse().unwrap(),
+            language: Language::Python,
+            revision: 1,
+            mode,
+            on_boot: OnBoot::Wait,
+            parameters: Value::Null,
+            limits,
+            wanted: None,
+        }
+    }
+
+    #[test]
+    fn a_plugins_own_limits_come_before_the_boards() {
+        let own = rpc::plugin::Limits {
+            wall_s: Some(5),
+            output_bytes: Some(u64::MAX),
+            ..Default::default()
+        };
+        let board = settings::Runtime { wall_s: Some(60), cpu_s: Some(7), ..Default::default() };
+        let base = Limits::for_call(runtime::Language::Python);
+        let limits = limits(base.clone(), &row(Mode::Sync, own), &board);
+        assert_eq!((limits.wall, limits.cpu_seconds), (Some(Duration::from_secs(5)), Some(7)));
+        assert_eq!((limits.output_bytes, limits.memory_bytes), (1 << 20, base.memory_bytes));
+    }
+
+    #[test]
+    fn the_boards_time_limits_do_not_end_asynchronous_plugins() {
+        let board = settings::Runtime { wall_s: Some(60), cpu_s: Some(7), ..Default::default() };
+        let base = Limits::for_service(runtime::Language::Python);
+        let limits = limits(base, &row(Mode::Async, Default::default()), &board);
+        assert_eq!((limits.wall, limits.cpu_seconds), (None, None));
+    }
+
+    #[test]
+    fn a_traceback_travels_with_the_fault() {
+        let traceback = (0..30).map(|n| format!("line {n}")).collect();
+        let failure = Failure::Raised { kind: "E".into(), message: "m".into(), traceback };
+        let fault = super::fault(failure);
+        assert_eq!(fault.kind, Kind::Invalid);
+        assert_eq!(fault.message.lines().count(), 1 + TRACEBACK_LINES);
+    }
+}

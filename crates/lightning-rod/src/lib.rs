@@ -1,0 +1,35 @@
+//! Lightning-Rod, the board agent: it makes a device part of the cloud.
+//!
+//! It enrols the device with a claim, keeps a control channel to the cloud, does what the cloud asks (the calls of `rpc`),
+//! runs plugins, and carries connections to local services. It works on without the cloud.
+//!
+//! A call's way: [`control`](engine) → [`dispatch`] → [`journal`] → [`handlers`] → `runtime` or [`forward`], and back.
+//! Invariants: nothing is signed for a cloud that has not proven the pinned key; a command runs at most once; a connection
+//! leads to a service of the board's own table or nowhere. Deliberately not here: virtual networks, pins, rules, stored
+//! samples; they come as rooms of their own.
+
+pub mod agent_log;
+pub mod clock;
+pub mod cloud;
+mod cloud_call;
+pub mod command_line;
+mod control;
+pub mod dispatch;
+pub mod engine;
+pub mod enrol;
+pub mod error;
+pub mod facts;
+pub mod forward;
+pub mod handlers;
+pub mod home;
+pub mod journal;
+pub mod operations;
+pub mod plugins;
+pub mod sensors;
+pub mod settings;
+pub mod table;
+
+pub use engine::{Agent, Outcome, State};
+pub use error::Error;
+pub use home::{Home, Identity};
+pub use settings::Settings;
