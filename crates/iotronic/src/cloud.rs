@@ -6,6 +6,7 @@ use crate::ingress::Ingress;
 use crate::settings::Settings;
 use base::clock::Clock;
 use base::key::KeyPair;
+use base::tasks::Shutdown;
 use model::Timestamp;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub struct Parts {
     pub boards: Boards,
     /// Public ports.
     pub ingress: Ingress,
+    /// Given when the cloud is told to stop; streams and long waits end then.
+    pub shutdown: Shutdown,
 }
 
 impl Cloud {

@@ -1,3 +1,90 @@
 //! The cloud's program: parses, configures, builds, runs, drains; it decides nothing.
 
-fn main() {}
+use clap::{Parser, Subcommand};
+use iotronic::{http, serve, settings};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The Stack4Things cloud.
+#[derive(Parser)]
+#[command(name = "iotronic", version, about, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the cloud until SIGTERM or Ctrl-C.
+    Serve {
+        /// Folder of everything the cloud keeps; made when missing.
+        #[arg(long, value_name = "DIR", env = "IOTRONIC_DATA")]
+        data: PathBuf,
+        /// Settings file (TOML); IOTRONIC__SECTION__KEY variables win over it.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Say whether the settings are good, and exit.
+        #[arg(long)]
+        check_config: bool,
+    },
+    /// Print the OpenAPI document of /v2.
+    Openapi,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Openapi => {
+            print_openapi();
+            Ok(())
+        }
+        Command::Serve { data, config, check_config } => load(config).and_then(|settings| {
+            if check_config {
+                println!("settings are good");
+                return Ok(());
+            }
+            run(data, settings)
+        }),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("iotronic: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_openapi() {
+    print!("{}", http::openapi::document());
+}
+
+fn load(config: Option<PathBuf>) -> Result<settings::Settings, String> {
+    settings::load(config.as_deref(), std::env::vars()).map_err(|error| error.to_string())
+}
+
+fn run(data: PathBuf, settings: settings::Settings) -> Result<(), String> {
+    base::logs::install::<tracing_subscriber::layer::Identity>(&settings.log, None)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("threads cannot be started: {error}"))?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+        let serving = serve::start(&data, settings, store::Options::default())
+            .await
+            .map_err(|error| error.to_string())?;
+        if let Some(password) = &serving.password {
+            println!("the password of user admin, shown this once: {}", password.expose());
+        }
+        println!("{}", serving.ready());
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        serving.finish().await;
+        Ok(())
+    })
+}

@@ -1,1 +1,202 @@
-//! Being written.
+//! `iotronic serve`: puts the cloud together, opens its listeners, and takes it down in order.
+//!
+//! Invariant: when [`start`] returns, every listener accepts; when [`Serving::finish`] returns, requests were answered or
+//! the grace period is over, boards were told, and the data folder is free again.
+
+mod accept;
+mod stream;
+
+pub(crate) use stream::{Io, Stream};
+
+use crate::boards::Boards;
+use crate::cloud::{Cloud, Parts};
+use crate::http;
+use crate::identity::{self, SignIn, Tokens};
+use crate::ingress::Ingress;
+use crate::settings::Settings;
+use crate::{tasks, tls};
+use accept::Acceptor;
+use base::key::KeyPair;
+use base::secret::Secret;
+use base::tasks::{Shutdown, Tasks};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use store::{Options, Store};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// The cloud's identity, in the data folder.
+const KEY: &str = "cloud.key";
+
+/// Why the cloud does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A listener cannot be opened.
+    #[error(
+        "{key} = {address} cannot be listened on: {source}; stop what uses it or set another address"
+    )]
+    Listen {
+        /// The setting.
+        key: &'static str,
+        /// Its value.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The data folder cannot be used.
+    #[error("{}: {source}", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The store cannot be opened or read.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The cloud's key cannot be had.
+    #[error(transparent)]
+    Key(#[from] base::key::Error),
+    /// There is no TLS.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
+    /// There is no first administrator.
+    #[error(transparent)]
+    Bootstrap(#[from] identity::BootstrapError),
+    /// The router does not start.
+    #[error(transparent)]
+    Boards(rpc::Fault),
+}
+
+/// A cloud that serves.
+pub struct Serving {
+    /// Its parts.
+    pub cloud: Cloud,
+    /// Where the API listener really listens.
+    pub address: SocketAddr,
+    /// The first administrator's password, on the first start only.
+    pub password: Option<Secret>,
+    /// Boards the store knows.
+    pub boards: u64,
+    shutdown: Shutdown,
+    accepting: JoinHandle<()>,
+    tasks: Tasks,
+}
+
+/// Starts the cloud on a data folder.
+///
+/// # Errors
+/// Another process has the folder, a listener is taken, a file is missing or damaged.
+pub async fn start(dir: &Path, settings: Settings, options: Options) -> Result<Serving, Error> {
+    let clock = std::sync::Arc::clone(&options.clock);
+    let store = Store::open(dir, options).await?;
+    let listen = settings.api.listen;
+    let listener = TcpListener::bind(listen).await.map_err(|source| Error::Listen {
+        key: "api.listen",
+        address: listen,
+        source,
+    })?;
+    let address = listener.local_addr().map_err(|source| Error::Listen {
+        key: "api.listen",
+        address: listen,
+        source,
+    })?;
+    let public_url = settings.url(address);
+    let tls = tls::set_up(&settings, dir, address)?;
+    let key = KeyPair::load_or_create(&dir.join(KEY))?;
+    let tokens =
+        Tokens::open(dir).map_err(|source| Error::Folder { path: dir.to_owned(), source })?;
+    forget_interrupted(&store).await?;
+    let password = identity::bootstrap(&store, dir, &public_url).await?;
+
+    let started = Boards::start(store.clone(), clock.clone(), key.clone(), &settings).await;
+    let boards = started.map_err(Error::Boards)?;
+    let ingress = Ingress::new(boards.clone(), &settings);
+    let shutdown = Shutdown::new();
+    let cloud = Cloud::new(Parts {
+        authority: tls.as_ref().and_then(|tls| tls.authority.clone()),
+        store,
+        clock,
+        settings,
+        key,
+        public_url,
+        tokens,
+        sign_in: SignIn::default(),
+        boards,
+        ingress,
+        shutdown: shutdown.clone(),
+    });
+    open_ports(&cloud).await?;
+    let known = count_boards(&cloud.store).await?;
+    let tasks = Tasks::new(Shutdown::new());
+    tasks::start(&cloud, &tasks);
+    let acceptor = Acceptor {
+        listener,
+        tls,
+        router: http::router(cloud.clone()),
+        connections: cloud.settings.limits.connections,
+        shutdown: shutdown.clone(),
+    };
+    let accepting = tokio::spawn(acceptor.run());
+    Ok(Serving { cloud, address, password, boards: known, shutdown, accepting, tasks })
+}
+
+/// What the last process left half done.
+async fn forget_interrupted(store: &Store) -> Result<(), store::Error> {
+    let job = store.write(|tx| {
+        Box::pin(async move {
+            store::boards::all_offline_at_start(tx).await?;
+            store::idempotency::forget_interrupted_at_start(tx).await
+        })
+    });
+    job.await.map(|_| ())
+}
+
+/// Opens what was enabled before; a port that is taken now is tried again and again, and says so meanwhile.
+async fn open_ports(cloud: &Cloud) -> Result<(), store::Error> {
+    for exposure in store::exposures::list_enabled_all(&cloud.store).await? {
+        // Logged there, and shown with the exposure.
+        let _ = cloud.ingress.open(&exposure).await;
+    }
+    Ok(())
+}
+
+async fn count_boards(store: &Store) -> Result<u64, store::Error> {
+    let mut page = store::Page::default();
+    let mut count: u64 = 0;
+    loop {
+        let filter = store::boards::Filter::default();
+        let rows = store::boards::list(store, None, &filter, page).await?;
+        count = count.saturating_add(u64::try_from(rows.len()).unwrap_or(0));
+        let Some(last) = rows.last().filter(|_| rows.len() == 1000) else { return Ok(count) };
+        page.marker = Some(last.id.uuid());
+    }
+}
+
+impl Serving {
+    /// The one line that says that all listeners accept.
+    #[must_use]
+    pub fn ready(&self) -> String {
+        let (url, boards, pid) = (&self.cloud.public_url, self.boards, std::process::id());
+        format!("ready url={url} boards={boards} pid={pid}")
+    }
+
+    /// Takes the cloud down: nobody new gets in, requests at work are answered, boards are told, what is left after the
+    /// grace period is cut, and the store is closed.
+    pub async fn finish(self) {
+        let grace = Duration::from_secs(self.cloud.settings.limits.grace_s);
+        self.shutdown.begin();
+        self.cloud.ingress.stop();
+        let requests = async {
+            if tokio::time::timeout(grace, self.accepting).await.is_err() {
+                tracing::warn!("some requests did not end in time and were cut");
+            }
+        };
+        // Boards are told while requests that wait for them may still get their answers.
+        requests.await;
+        self.cloud.boards.shutdown(grace).await;
+        self.tasks.finish(grace).await;
+        self.cloud.store.close().await;
+    }
+}

@@ -357,9 +357,8 @@ mod tests {
     use super::*;
 
     fn from(pairs: &[(&str, &str)]) -> Result<Settings, Error> {
-        let variable = |(key, value): &(&str, &str)| {
-            (format!("IOTRONIC__{key}"), (*value).to_owned())
-        };
+        let variable =
+            |(key, value): &(&str, &str)| (format!("IOTRONIC__{key}"), (*value).to_owned());
         load(None, pairs.iter().map(variable))
     }
 

@@ -1,0 +1,227 @@
+//! `connection` and `report`: a board says that it can be called, and how it is; and the end of its session.
+//!
+//! Invariants: a board is online only after it registered its calls and its version was agreed on; the store says so
+//! before the board is told; when its session ends, the store says offline, however often the database has to be asked.
+
+use super::Boards;
+use super::agent::{Caller, told};
+use super::outbox;
+use super::registry::Entry;
+use model::facts::{Facts, Load, MAX_FACTS};
+use model::{BoardId, Kind};
+use rpc::Fault;
+use rpc::connection::{Accepted, Connection, Info, Report, negotiate};
+use serde::Serialize;
+use serde_json::Value;
+use std::time::Duration;
+use store::boards::BoardRow;
+
+/// Wait after the store refused a departure.
+const RETRY: Duration = Duration::from_secs(1);
+/// Longest agent version that is kept.
+const MAX_VERSION: usize = 64;
+/// Most capabilities that are kept, and the longest of them.
+const MAX_CAPABILITIES: usize = 256;
+const MAX_CAPABILITY: usize = 64;
+
+/// A board says that it can be called.
+pub(super) async fn connection(
+    boards: Boards,
+    caller: Caller,
+    said: Connection,
+) -> Result<Value, Fault> {
+    let board = the_caller(&caller, said.uuid)?;
+    if said.session != caller.session {
+        return Err(Fault::new(Kind::Invalid, "session is not the session of the caller"));
+    }
+    let protocol =
+        negotiate(rpc::PROTOCOL, rpc::OLDEST_PROTOCOL, said.info.protocol).ok_or_else(|| {
+            Fault::new(
+                Kind::Conflict,
+                format!(
+                    "the agent speaks protocol {}, this cloud {} to {}; update the agent",
+                    said.info.protocol,
+                    rpc::OLDEST_PROTOCOL,
+                    rpc::PROTOCOL
+                ),
+            )
+        })?;
+    if !boards.registry().is_reachable(board, caller.session) {
+        return Err(Fault::new(
+            Kind::Conflict,
+            "the board has not registered its calls; register the prefix first, then call connection",
+        ));
+    }
+    check_info(&said.info)?;
+    let row = come_online(&boards, board, caller.session, protocol, said.info).await?;
+    told(&Accepted {
+        protocol,
+        capabilities: Vec::new(),
+        time: boards.now(),
+        report_every_s: boards.report_every_s(),
+        name: row.name.to_string(),
+    })
+}
+
+/// A board says how it is.
+pub(super) async fn report(boards: Boards, caller: Caller, said: Report) -> Result<Value, Fault> {
+    let board = the_caller(&caller, said.board_uuid)?;
+    check_size("load", &said.load)?;
+    store::boards::record_load(boards.store(), board, said.load, boards.now());
+    if let Some(facts) = said.facts {
+        check_size("facts", &facts)?;
+        boards.store().write_behind(move |tx| {
+            Box::pin(async move { store::boards::record_facts(tx, board, &facts).await })
+        });
+    }
+    Ok(Value::String("ok".to_owned()))
+}
+
+fn the_caller(caller: &Caller, said: BoardId) -> Result<BoardId, Fault> {
+    match caller.entry {
+        Some(Entry::Board(board)) if board == said => Ok(board),
+        _ => Err(Fault::new(
+            Kind::Forbidden,
+            "a board speaks for itself only: uuid is not the caller's",
+        )),
+    }
+}
+
+fn check_info(info: &Info) -> Result<(), Fault> {
+    let is_short = info.lr_version.len() <= MAX_VERSION
+        && info.capabilities.len() <= MAX_CAPABILITIES
+        && info.capabilities.iter().all(|capability| capability.len() <= MAX_CAPABILITY);
+    if !is_short {
+        return Err(Fault::new(
+            Kind::Invalid,
+            format!(
+                "lr_version has at most {MAX_VERSION} bytes, capabilities are at most {MAX_CAPABILITIES} of {MAX_CAPABILITY} bytes"
+            ),
+        ));
+    }
+    check_size("facts", &info.facts)?;
+    check_size("load", &info.load)
+}
+
+fn check_size(what: &str, value: &impl Serialize) -> Result<(), Fault> {
+    match serde_json::to_vec(value) {
+        Ok(bytes) if bytes.len() <= MAX_FACTS => Ok(()),
+        Ok(bytes) => Err(Fault::new(
+            Kind::Invalid,
+            format!("{what} of {} bytes; at most {MAX_FACTS} are taken", bytes.len()),
+        )),
+        Err(error) => Err(Fault::new(Kind::Invalid, format!("{what} cannot be read: {error}"))),
+    }
+}
+
+async fn come_online(
+    boards: &Boards,
+    board: BoardId,
+    session: u64,
+    protocol: u32,
+    info: Info,
+) -> Result<BoardRow, Fault> {
+    // Callable before the store says so, so that whoever sees the event `board.online` can call at once.
+    let was_online = boards.registry().online(board).is_some();
+    let online = boards.registry().came_online(board, session, protocol).ok_or_else(replaced)?;
+    let stored = store_connection(boards, board, session, protocol, info).await;
+    let row = match stored {
+        Ok(row) => row,
+        Err(error) => {
+            let fault = super::fault(error);
+            boards.kick(session, fault.message.clone());
+            return Err(fault);
+        }
+    };
+    if boards.registry().session(board) != Some(session) {
+        // It left, or was replaced, while its arrival was being stored.
+        boards.registry().depart(board);
+        return Err(replaced());
+    }
+    if !was_online {
+        tracing::info!(%board, name = %row.name, session, protocol, "board is online");
+        outbox::attend(boards, board, online);
+    }
+    Ok(row)
+}
+
+fn replaced() -> Fault {
+    Fault::new(
+        Kind::Conflict,
+        "this session ended or was replaced by another one of the same board",
+    )
+}
+
+async fn store_connection(
+    boards: &Boards,
+    board: BoardId,
+    session: u64,
+    protocol: u32,
+    info: Info,
+) -> Result<BoardRow, store::Error> {
+    let Info { lr_version, capabilities, facts, load, .. } = info;
+    let row = boards
+        .store()
+        .write(move |tx| {
+            Box::pin(arrive(tx, board, session, protocol, lr_version, capabilities, facts))
+        })
+        .await?;
+    if load != Load::default() {
+        store::boards::record_load(boards.store(), board, load, boards.now());
+    }
+    Ok(row)
+}
+
+async fn arrive(
+    tx: &mut store::Tx,
+    board: BoardId,
+    session: u64,
+    protocol: u32,
+    agent_version: String,
+    capabilities: Vec<String>,
+    facts: Facts,
+) -> Result<BoardRow, store::Error> {
+    let session = session.to_string();
+    let connection =
+        store::boards::Connection { session, agent_version, protocol, capabilities, facts };
+    let row = store::boards::record_connection(tx, board, connection).await?;
+    store::boards::set_status(tx, board, model::board::Event::CameOnline).await?;
+    Ok(row)
+}
+
+/// Tells the store, as long as the cloud lives, which boards have left.
+pub(super) async fn keep_departures(boards: Boards) {
+    loop {
+        let departed = boards.registry().departed().await;
+        if let Err(error) = store_departures(&boards, departed.clone()).await {
+            tracing::error!(%error, boards = departed.len(), "departures could not be stored, trying again");
+            tokio::time::sleep(RETRY).await;
+            for board in departed {
+                boards.registry().depart(board);
+            }
+        }
+    }
+}
+
+/// Stores these departures in one transaction.
+pub(super) async fn store_departures(
+    boards: &Boards,
+    departed: Vec<BoardId>,
+) -> Result<(), store::Error> {
+    let registry = boards.registry_shared();
+    let job = boards.store().write(move |tx| {
+        Box::pin(async move {
+            for board in departed {
+                let row = store::boards::by_id(&mut *tx, None, board).await?;
+                let now = registry.online(board).map(|online| online.session.to_string());
+                // A newer session may have connected since.
+                if let Some(session) = row.session.filter(|session| Some(session) != now.as_ref()) {
+                    store::boards::record_disconnection(tx, board, &session).await?;
+                    tracing::info!(%board, name = %row.name, session, "board is offline");
+                }
+            }
+            Ok(())
+        })
+    });
+    job.await
+}

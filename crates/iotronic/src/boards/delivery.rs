@@ -1,0 +1,176 @@
+//! One command on its way: the row says `running` and is committed, then the board is called, then its answer is stored
+//! together with what it means for other nouns.
+//!
+//! Invariants: nothing goes to a board before the store says so; an answer in hand is not given up while the store can be
+//! asked again; dropped at any point, the row stays as it is and the same id goes out again.
+
+use super::Boards;
+use super::call::{self, Failure};
+use super::outbox::Look;
+use super::registry::Online;
+use crate::app::settle::settle;
+use model::operation::{Event, Outcome, State};
+use model::{BoardId, Kind, OperationId};
+use rpc::{Call, Fault, Request};
+use serde_json::Value;
+use std::time::Duration;
+use store::operations::{self, OperationRow};
+
+/// Rest of a command that could not go out or whose answer could not be stored, before it is tried again.
+const REST: Duration = Duration::from_secs(1);
+/// How often an answer is offered to the store; after that it is asked of the board's journal again.
+const OFFERS: u32 = 30;
+/// Time a board gets to confirm that it stops something.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The way to a board in one of its sessions.
+#[derive(Clone)]
+pub(super) struct Route {
+    pub(super) boards: Boards,
+    pub(super) board: BoardId,
+    pub(super) online: Online,
+}
+
+impl Route {
+    /// Its open commands, in order.
+    pub(super) async fn open(&self) -> Result<Vec<OperationRow>, store::Error> {
+        operations::open_for_board(self.boards.store(), self.board).await
+    }
+
+    async fn call(&self, operation: &OperationRow) -> Result<rpc::Envelope, Failure> {
+        let request = Request::new(
+            operation.id,
+            self.board,
+            operation.project.clone(),
+            &operation.method,
+            operation.created_at,
+            Some(operation.deadline),
+        );
+        let arguments = match &operation.arguments {
+            Value::Array(list) => list.clone(),
+            other => vec![other.clone()],
+        };
+        let timeout = self.boards.now().until(operation.deadline);
+        let agent = self.boards.agent();
+        call::call(agent, self.board, &self.online, &request, arguments, timeout).await
+    }
+}
+
+/// Brings one command to the board and its answer to the store.
+pub(super) async fn deliver(route: Route, operation: OperationRow, look: Look) {
+    if !sent(&route, &operation, look).await {
+        return;
+    }
+    let outcome = match route.call(&operation).await {
+        Ok(envelope) => call::outcome(envelope),
+        // The row stays running: the next session asks again, or the deadline decides.
+        Err(Failure::Lost | Failure::Late) => return,
+        Err(Failure::Busy) => {
+            return route.online.gone.until(tokio::time::sleep(REST)).await.unwrap_or(());
+        }
+        Err(Failure::Garbage(fault)) => Outcome::Failed(fault),
+    };
+    conclude(&route.boards, operation.id, outcome).await;
+}
+
+/// Whether the store agrees that the command is on the board from now on.
+async fn sent(route: &Route, operation: &OperationRow, look: Look) -> bool {
+    let id = operation.id;
+    if operation.state == State::Running {
+        if look == Look::First {
+            // Only a count: the state is the same.
+            route.boards.store().write_behind(move |tx| {
+                Box::pin(async move {
+                    let now = tx.now();
+                    ignore_ended(operations::advance(tx, id, &Event::Sent, now).await)
+                })
+            });
+        }
+        return true;
+    }
+    let job = route.boards.store().write(move |tx| {
+        Box::pin(async move {
+            let now = tx.now();
+            operations::advance(tx, id, &Event::Sent, now).await
+        })
+    });
+    match job.await {
+        Ok(_) => true,
+        // Withdrawn or expired in the meantime.
+        Err(store::Error::Conflict(_)) => false,
+        Err(error) => {
+            tracing::error!(%error, operation = %id, "a command could not be marked as sent, trying again");
+            let _ = route.online.gone.until(tokio::time::sleep(REST)).await;
+            false
+        }
+    }
+}
+
+fn ignore_ended(advanced: Result<OperationRow, store::Error>) -> Result<(), store::Error> {
+    match advanced {
+        Ok(_) | Err(store::Error::Conflict(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Stores how an operation ended; tries again while the store is in trouble.
+async fn conclude(boards: &Boards, id: OperationId, outcome: Outcome) {
+    for _ in 0..OFFERS {
+        match end(boards, id, Event::Answered(outcome.clone()), outcome.clone()).await {
+            Ok(()) => return,
+            Err(error) => {
+                tracing::error!(%error, operation = %id, "an answer could not be stored, trying again");
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+}
+
+/// Ends an operation by `event` and settles what follows from `outcome`, in one transaction; one that has ended already
+/// stays as it is.
+pub(crate) async fn end(
+    boards: &Boards,
+    id: OperationId,
+    event: Event,
+    outcome: Outcome,
+) -> Result<(), store::Error> {
+    let job = boards.store().write(move |tx| {
+        Box::pin(async move {
+            let now = tx.now();
+            let operation = operations::advance(tx, id, &event, now).await?;
+            settle(tx, &operation, &outcome, now).await
+        })
+    });
+    match job.await {
+        Err(store::Error::Conflict(reason)) => {
+            tracing::debug!(operation = %id, reason, "an operation had ended before");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// Asks the board to stop an operation; the operation's own answer tells what came of it.
+pub(super) async fn stop(route: Route, operation: OperationRow) {
+    let call = Call::OperationCancel(operation.id);
+    let now = route.boards.now();
+    let request = Request::new(
+        OperationId::new(),
+        route.board,
+        operation.project,
+        call.method().word(),
+        now,
+        Some(now.after(STOP_TIMEOUT)),
+    );
+    let agent = route.boards.agent();
+    let answer =
+        call::call(agent, route.board, &route.online, &request, call.arguments(), STOP_TIMEOUT)
+            .await;
+    match answer.map(rpc::Envelope::into_value) {
+        Ok(Ok(_)) => {}
+        Ok(Err(Fault { kind: Kind::NotFound, .. })) => {}
+        other => {
+            tracing::warn!(operation = %operation.id, board = %route.board, answer = ?other, "the board did not confirm that it stops")
+        }
+    }
+}

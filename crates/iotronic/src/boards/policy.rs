@@ -1,0 +1,266 @@
+//! Who may enter the router and what they may do there.
+//!
+//! Invariants: nobody becomes a board without having signed a fresh challenge with the key that the store knows for it; a
+//! board registers nothing but its own prefix and calls nothing but the agent's three procedures; an enrolling machine
+//! calls `stack4things.enrol` alone. The cloud proves itself in the CHALLENGE, so a board signs nothing for a stranger.
+
+use super::AGENT;
+use super::registry::{Entry, Registry};
+use base::clock::Clock;
+use base::key::{KeyPair, PublicKey, from_hex, to_hex};
+use model::board::Status;
+use model::{BoardId, Timestamp};
+use rpc::handshake::{
+    HelloExtra, Intent, REFUSED_KEY, UNKNOWN_KEY, WelcomeExtra, cloud_transcript,
+};
+use rpc::uri;
+use serde_json::Value;
+use std::sync::Arc;
+use store::Store;
+use tokio::sync::mpsc;
+use wamp::auth::cryptosign;
+use wamp::uri::error;
+use wamp::{
+    Abort, Action, Authentication, Challenge, Dict, Hello, Identity, Match, Policy, Verdict,
+    Welcome,
+};
+
+/// Role of an enrolled board.
+pub(super) const BOARD: &str = "board";
+/// Role of a machine that comes with a claim.
+pub(super) const ENROLLING: &str = "enrolling";
+
+/// Sessions that must be ended wait here for the one who ends them.
+pub(super) type Kicks = mpsc::Sender<Kick>;
+
+/// A session to end, and why.
+#[derive(Debug)]
+pub(super) struct Kick {
+    pub(super) session: u64,
+    pub(super) reason: String,
+}
+
+/// The policy of the boards' realm.
+pub(super) struct Gate {
+    pub(super) store: Store,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) key: KeyPair,
+    pub(super) registry: Arc<Registry>,
+    pub(super) kicks: Kicks,
+    pub(super) max_enrolling: u32,
+}
+
+/// What is remembered between challenge and answer.
+pub(super) struct Pending {
+    proof: cryptosign::Pending,
+    intent: Intent,
+}
+
+impl Policy for Gate {
+    type Pending = Pending;
+
+    async fn authenticate(&self, hello: Hello) -> Result<Authentication<Pending>, Abort> {
+        if !hello.methods.iter().any(|method| method == cryptosign::METHOD) {
+            return Err(Abort::new(
+                error::NO_AUTH_METHOD,
+                "this cloud knows machines by their key: offer the method cryptosign",
+            ));
+        }
+        let extra: HelloExtra = serde_json::from_value(Value::Object(hello.extra))
+            .map_err(|error| Abort::failed(format!("authextra is wrong: {error}")))?;
+        let machine = from_hex::<32>(&extra.pubkey)
+            .ok_or_else(|| Abort::failed("pubkey is not 64 hexadecimal digits"))?;
+        self.admit(&machine, extra.s4t_intent, hello.peer).await?;
+        let nonce = from_hex::<32>(&extra.s4t_nonce)
+            .ok_or_else(|| Abort::failed("s4t_nonce is not 64 hexadecimal digits"))?;
+        let (proof, mut challenge) = cryptosign::challenge(machine);
+        self.prove(&nonce, &machine, &mut challenge)?;
+        Ok(Authentication::Challenge(Challenge {
+            method: cryptosign::METHOD.to_owned(),
+            extra: challenge,
+            state: Pending { proof, intent: extra.s4t_intent },
+        }))
+    }
+
+    async fn verify(&self, pending: Pending, signature: &str, _: &Dict) -> Result<Welcome, Abort> {
+        cryptosign::verify(&pending.proof, signature)?;
+        let machine = pending.proof.public_key;
+        // Asked again: the board may have been given up since the challenge.
+        let board = self.admit(&machine, pending.intent, None).await?;
+        let (authid, role) = match board {
+            Some(board) => (board.to_string(), BOARD),
+            None => (to_hex(&machine), ENROLLING),
+        };
+        Ok(Welcome {
+            authid,
+            role: role.to_owned(),
+            authmethod: cryptosign::METHOD.to_owned(),
+            extra: self.welcome_extra(),
+        })
+    }
+
+    fn authorise(&self, session: &Identity, action: Action, uri: &str) -> Verdict {
+        match session.role.as_str() {
+            BOARD => self.authorise_board(session, action, uri),
+            ENROLLING => authorise_enrolling(action, uri),
+            // The cloud's own agent, which no network session can become.
+            AGENT => Verdict::Allow,
+            _ => Verdict::Deny("this role may do nothing".to_owned()),
+        }
+    }
+
+    fn joined(&self, session: &Identity) {
+        let entry = match (session.role.as_str(), session.authid.parse(), from_hex(&session.authid))
+        {
+            (BOARD, Ok(board), _) => Entry::Board(board),
+            (ENROLLING, _, Some(machine)) => Entry::Enrolling(machine),
+            _ => return,
+        };
+        let Some(old) = self.registry.joined(session.id, entry) else { return };
+        tracing::warn!(
+            board = session.authid,
+            old,
+            new = session.id,
+            "a second session of the board replaces the first"
+        );
+        let reason = "another session of this board replaces this one".to_owned();
+        if self.kicks.try_send(Kick { session: old, reason }).is_err() {
+            // The old session holds nothing any more; liveness ends it.
+            tracing::warn!(old, "too many sessions to end at once");
+        }
+    }
+
+    fn left(&self, session: &Identity) {
+        self.registry.left(session.id);
+    }
+}
+
+impl Gate {
+    /// The board that this key is, or none for one that may enrol.
+    async fn admit(
+        &self,
+        machine: &[u8; 32],
+        intent: Intent,
+        peer: Option<std::net::SocketAddr>,
+    ) -> Result<Option<BoardId>, Abort> {
+        let key = PublicKey::from_bytes(*machine);
+        match intent {
+            Intent::Work => self.admit_board(&key, peer).await.map(Some),
+            Intent::Enrol => self.admit_enrolling(&key).await.map(|()| None),
+        }
+    }
+
+    async fn admit_board(
+        &self,
+        key: &PublicKey,
+        peer: Option<std::net::SocketAddr>,
+    ) -> Result<BoardId, Abort> {
+        let peer = peer.map(|peer| peer.to_string());
+        let board = store::boards::by_key(&self.store, key).await.map_err(storeless)?;
+        match board {
+            Some(board) if board.status != Status::Decommissioned => Ok(board.id),
+            Some(board) => {
+                tracing::warn!(board = %board.id, peer, "refused the key of a board that was given up");
+                Err(Abort::new(
+                    REFUSED_KEY,
+                    "this board was given up; enrol with a new claim and a new key",
+                ))
+            }
+            None if self.is_refused(key).await? => {
+                tracing::warn!(
+                    key = key.fingerprint(),
+                    peer,
+                    "refused a key that was replaced or given up"
+                );
+                Err(Abort::new(
+                    REFUSED_KEY,
+                    "this key was replaced or its board given up; enrol with a new claim and a new key",
+                ))
+            }
+            None => {
+                tracing::warn!(key = key.fingerprint(), peer, "refused an unknown key");
+                Err(Abort::new(UNKNOWN_KEY, "this key is no board's; enrol with a claim first"))
+            }
+        }
+    }
+
+    async fn admit_enrolling(&self, key: &PublicKey) -> Result<(), Abort> {
+        if self.registry.enrolling() >= self.max_enrolling {
+            return Err(Abort::new(
+                error::UNAVAILABLE,
+                "too many machines enrol at this moment; try again",
+            ));
+        }
+        if self.is_refused(key).await? {
+            return Err(Abort::new(REFUSED_KEY, "this key is refused for good; make a new one"));
+        }
+        Ok(())
+    }
+
+    async fn is_refused(&self, key: &PublicKey) -> Result<bool, Abort> {
+        let refused = store::boards::refused_key(&self.store, key).await.map_err(storeless)?;
+        Ok(refused.is_some())
+    }
+
+    /// Adds the cloud's proof to a challenge.
+    fn prove(&self, nonce: &[u8; 32], machine: &[u8; 32], extra: &mut Dict) -> Result<(), Abort> {
+        let challenge = extra.get("challenge").and_then(Value::as_str).and_then(from_hex::<32>);
+        let challenge = challenge.ok_or_else(|| Abort::failed("no challenge was made"))?;
+        let proof = self.key.sign(&cloud_transcript(nonce, &challenge, machine));
+        extra.insert("s4t_cloud".into(), to_hex(self.key.public().as_bytes()).into());
+        extra.insert("s4t_proof".into(), to_hex(&proof).into());
+        Ok(())
+    }
+
+    fn welcome_extra(&self) -> Dict {
+        let welcome = WelcomeExtra {
+            s4t_agent: AGENT.to_owned(),
+            s4t_protocol: rpc::PROTOCOL,
+            s4t_time: Timestamp::from_micros(self.clock.unix_micros()),
+        };
+        match serde_json::to_value(welcome) {
+            Ok(Value::Object(extra)) => extra,
+            _ => Dict::new(),
+        }
+    }
+
+    fn authorise_board(&self, session: &Identity, action: Action, uri: &str) -> Verdict {
+        let Ok(board) = session.authid.parse::<BoardId>() else {
+            return Verdict::Deny("this session is no board".to_owned());
+        };
+        match action {
+            Action::Register(Match::Prefix) if uri == uri::board_prefix(session.id, board) => {
+                self.registry.may_register(board, session.id);
+                Verdict::Allow
+            }
+            Action::Register(_) => Verdict::Deny(format!(
+                "a board registers one prefix, iotronic.{}.{board}. and nothing else",
+                session.id
+            )),
+            Action::Call if is_agents(uri) => Verdict::Allow,
+            Action::Call => {
+                Verdict::Deny("a board calls the procedures of the cloud's agent only".to_owned())
+            }
+            Action::Publish | Action::Subscribe(_) => {
+                Verdict::Deny("a board neither publishes nor subscribes".to_owned())
+            }
+        }
+    }
+}
+
+fn is_agents(uri: &str) -> bool {
+    let name = uri.strip_prefix(AGENT).and_then(|rest| rest.strip_prefix(".stack4things."));
+    matches!(name, Some(uri::CONNECTION | uri::REPORT | uri::ALIVE))
+}
+
+fn authorise_enrolling(action: Action, uri: &str) -> Verdict {
+    if action == Action::Call && uri == uri::ENROL {
+        return Verdict::Allow;
+    }
+    Verdict::Deny(format!("a machine that enrols calls {} only", uri::ENROL))
+}
+
+fn storeless(error: store::Error) -> Abort {
+    tracing::error!(%error, "a machine could not be looked up");
+    Abort::new(error::UNAVAILABLE, "the cloud cannot look keys up at this moment; try again")
+}
