@@ -165,6 +165,16 @@ impl Error {
         self
     }
 
+    /// Whether the statement was refused for what it says, which leaves the transaction as it was.
+    pub(crate) fn is_constraint(&self) -> bool {
+        use sqlx::error::ErrorKind as K;
+        let said = |kind| {
+            matches!(kind, K::UniqueViolation | K::ForeignKeyViolation)
+                || matches!(kind, K::NotNullViolation | K::CheckViolation)
+        };
+        self.database().is_some_and(|error| said(error.kind()))
+    }
+
     fn database(&self) -> Option<&dyn sqlx::error::DatabaseError> {
         match self {
             Self::Sql { source: sqlx::Error::Database(error), .. } => Some(error.as_ref()),

@@ -4,7 +4,8 @@
 //! releases when the process dies, however it dies).
 
 use crate::events;
-use crate::writer::{Behind, Call, Job, Message, QUEUE, QUEUE_BEHIND, QUEUE_WAIT, Writer};
+use crate::sql::Statement;
+use crate::writer::{Behind, Call, Job, Message, QUEUE, QUEUE_BEHIND, QUEUE_WAIT, Record, Writer};
 use crate::{Error, Tx, schema};
 use base::clock::{Clock, SystemClock};
 use futures_util::future::BoxFuture;
@@ -33,6 +34,9 @@ const READ_WAIT: Duration = Duration::from_secs(10);
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// Prepared statements kept for each connection; more are prepared again.
 const STATEMENTS: usize = 256;
+
+/// Rows that may wait between the database's thread and ours; few mean many switches between the two.
+const ROWS: usize = 1000;
 
 /// A seam for tests: makes commits fail or wait, and tells when they are done.
 pub trait Faults: Send + Sync + 'static {
@@ -150,7 +154,16 @@ impl Store {
     where
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<(), Error>> + Send + 'static,
     {
-        if self.0.behind.try_send(Box::new(Behind::new(job))).is_err() {
+        self.queue_behind(Box::new(Behind::new(job)));
+    }
+
+    /// [`Store::write_behind`] of one statement.
+    pub(crate) fn record(&self, statement: Statement) {
+        self.queue_behind(Box::new(Record::new(statement)));
+    }
+
+    fn queue_behind(&self, job: Box<dyn Job>) {
+        if self.0.behind.try_send(job).is_err() {
             self.0.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -237,6 +250,7 @@ fn connect_options(file: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .busy_timeout(BUSY_WAIT)
         .statement_cache_capacity(STATEMENTS)
+        .row_buffer_size(ROWS)
         .disable_statement_logging()
 }
 
@@ -255,4 +269,25 @@ async fn readers(connect: &SqliteConnectOptions) -> Result<SqlitePool, Error> {
 
 async fn last_seq(connection: &mut SqliteConnection) -> Result<i64, Error> {
     events::last_committed(connection).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::Row as _;
+
+    #[tokio::test]
+    async fn commits_are_synced_and_readers_cannot_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Options::default()).await.unwrap();
+        let mut writer = connect_options(&dir.path().join(DATABASE)).connect().await.unwrap();
+        for (pragma, wanted) in [("PRAGMA synchronous", 2), ("PRAGMA foreign_keys", 1)] {
+            let row = sqlx::query(pragma).fetch_one(&mut writer).await.unwrap();
+            assert_eq!(row.get::<i64, _>(0), wanted, "{pragma}");
+        }
+        let row = sqlx::query("PRAGMA journal_mode").fetch_one(&mut writer).await.unwrap();
+        assert_eq!(row.get::<String, _>(0), "wal");
+        let refused = sqlx::query("DELETE FROM events").execute(store.readers()).await;
+        assert!(refused.unwrap_err().to_string().contains("readonly"));
+    }
 }

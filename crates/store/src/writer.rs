@@ -3,6 +3,7 @@
 //! Invariants: nobody is answered before the commit that carries the job is synced; a job that fails is rolled back alone
 //! (its own savepoint); when the commit fails, everybody in the group is told so and nothing of it is kept.
 
+use crate::sql::Statement;
 use crate::store::Faults;
 use crate::{Error, Tx};
 use futures_util::FutureExt as _;
@@ -47,8 +48,20 @@ pub(crate) enum Verdict {
     Undo,
 }
 
+/// How a failing job is undone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Undo {
+    /// By a savepoint around it.
+    Savepoint,
+    /// By itself: it is one statement.
+    Itself,
+}
+
 /// Something to write.
 pub(crate) trait Job: Send {
+    fn undo(&self) -> Undo {
+        Undo::Savepoint
+    }
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, Verdict>;
     /// Called once, after the commit (or instead of it, with the reason).
     fn finish(self: Box<Self>, committed: Result<(), Error>);
@@ -116,6 +129,41 @@ where
                 Err(error) => {
                     tracing::warn!(%error, "a write behind failed");
                     Verdict::Undo
+                }
+            }
+        })
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), Error>) {
+        if let Err(error) = committed {
+            tracing::warn!(%error, "a write behind was lost");
+        }
+    }
+}
+
+/// One statement nobody waits for: the cheap form of [`Behind`].
+pub(crate) struct Record(Option<Statement>);
+
+impl Record {
+    pub(crate) fn new(statement: Statement) -> Self {
+        Self(Some(statement))
+    }
+}
+
+impl Job for Record {
+    fn undo(&self) -> Undo {
+        Undo::Itself
+    }
+
+    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, Verdict> {
+        Box::pin(async move {
+            let Some(statement) = self.0.take() else { return Verdict::Keep };
+            match tx.execute(statement).await {
+                Ok(_) => Verdict::Keep,
+                Err(error) => {
+                    tracing::warn!(%error, "a write behind failed");
+                    // After any other error the transaction itself may be gone.
+                    if error.is_constraint() { Verdict::Keep } else { Verdict::Undo }
                 }
             }
         })
@@ -316,15 +364,31 @@ enum Source {
     Behind,
 }
 
-/// Runs one job in its savepoint. An error here means that the transaction itself is broken.
+/// Runs one job so that its failure undoes it alone. An error here means that the transaction itself is broken.
 async fn run(tx: &mut Tx, job: &mut dyn Job) -> Result<(), Error> {
+    match job.undo() {
+        Undo::Savepoint => run_in_savepoint(tx, job).await,
+        Undo::Itself if attempt(tx, job).await == Verdict::Keep => Ok(()),
+        Undo::Itself => Err(Error::Faulted("a record could not be written".into())),
+    }
+}
+
+async fn run_in_savepoint(tx: &mut Tx, job: &mut dyn Job) -> Result<(), Error> {
     let before = tx.last_seq();
     tx.control("SAVEPOINT job").await?;
-    let work = timeout(JOB_TIME, AssertUnwindSafe(job.run(tx)).catch_unwind());
-    if let Ok(Ok(Verdict::Keep)) = work.await {
+    if attempt(tx, job).await == Verdict::Keep {
         return tx.control("RELEASE job").await;
     }
     tx.rewind(before);
     tx.control("ROLLBACK TO job").await?;
     tx.control("RELEASE job").await
+}
+
+/// A job that panics or takes too long is undone like one that fails.
+async fn attempt(tx: &mut Tx, job: &mut dyn Job) -> Verdict {
+    let work = timeout(JOB_TIME, AssertUnwindSafe(job.run(tx)).catch_unwind());
+    match work.await {
+        Ok(Ok(verdict)) => verdict,
+        Ok(Err(_)) | Err(_) => Verdict::Undo,
+    }
 }

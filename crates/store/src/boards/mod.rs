@@ -1,13 +1,16 @@
-//! Boards: rows, lookup, creation, change, and the end of their lives. Lists are in `list`, what connections change in
-//! `presence`.
+//! Boards: rows, lookup, creation and change. Lists are in `list`, what connections change in `presence`, status and key in
+//! `life`.
 //!
 //! Invariants: names are unique in a project among boards that are not decommissioned; a status changes only by
 //! [`model::board::Status::next`]; a key that was taken from a board is refused for good. Whatever is a user's change bumps
 //! the revision; presence and load do not, because an ETag that ages by itself would make every edit fail.
 
+mod life;
 mod list;
 mod presence;
 
+pub(crate) use life::rebind;
+pub use life::{RefusedKey, decommission, delete, refused_key, set_status};
 pub use list::{Filter, list};
 pub use presence::{
     Connection, all_offline_at_start, record_connection, record_disconnection, record_facts,
@@ -15,7 +18,6 @@ pub use presence::{
 };
 
 use crate::events::NewEvent;
-use crate::operations;
 use crate::sql::{Reader, Row, Statement, all, first, json, one, the_one};
 use crate::{Error, Tx};
 use base::key::PublicKey;
@@ -109,17 +111,6 @@ pub struct BoardChange {
     pub fleet: Option<Option<FleetId>>,
 }
 
-/// A key that is refused for good.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RefusedKey {
-    /// The board it was the key of.
-    pub board: BoardId,
-    /// Why: `replaced` or `decommissioned`.
-    pub reason: String,
-    /// Since when.
-    pub at: Timestamp,
-}
-
 pub(crate) const SELECT: &str = "SELECT b.id, b.name, b.project, b.owner, b.fleet, b.status, b.public_key, b.labels, \
      b.position, b.agent_version, b.protocol, b.capabilities, b.facts, b.load, b.load_at, b.session, b.last_seen, \
      b.created_at, b.updated_at, b.revision FROM boards b WHERE 1 = 1";
@@ -166,29 +157,6 @@ pub async fn by_key<'e>(
 ) -> Result<Option<BoardRow>, Error> {
     let mut statement = Statement::new("read a board", SELECT);
     statement.and_equals("b.public_key", Some(public_key));
-    first(from, statement, read).await
-}
-
-/// Why this key is refused for good, if it is.
-///
-/// # Errors
-/// The database failed.
-pub async fn refused_key<'e>(
-    from: impl Reader<'e>,
-    public_key: &PublicKey,
-) -> Result<Option<RefusedKey>, Error> {
-    let statement = Statement::new(
-        "read a refused key",
-        "SELECT board, reason, at FROM refused_keys WHERE public_key = $1",
-    )
-    .bind(public_key);
-    let read = |row: &Row| {
-        Ok(RefusedKey {
-            board: row.parse("board")?,
-            reason: row.text("reason")?,
-            at: row.time("at")?,
-        })
-    };
     first(from, statement, read).await
 }
 
@@ -274,104 +242,6 @@ pub async fn update(
     let row = by_id(&mut *tx, None, id).await?;
     tell(tx, &row, "updated").await?;
     Ok(row)
-}
-
-/// Moves a board along its life and writes `board.<status>` when the status changed.
-///
-/// # Errors
-/// There is none of this id, or the move is not legal.
-pub async fn set_status(tx: &mut Tx, id: BoardId, event: Event) -> Result<Status, Error> {
-    let old = by_id(&mut *tx, None, id).await?;
-    let status = old.status.next(event).map_err(|invalid| Error::Conflict(invalid.0))?;
-    if status == old.status {
-        return Ok(status);
-    }
-    let statement =
-        Statement::new("set a board's status", "UPDATE boards SET status = $1 WHERE id = $2")
-            .bind(status.word())
-            .bind(id);
-    tx.execute(statement).await?;
-    tell(tx, &BoardRow { status, ..old }, status.word()).await?;
-    Ok(status)
-}
-
-/// Gives a board up: its key is refused from now on, its open operations end, its ports are freed, its plugins forgotten.
-/// The row stays, by id.
-///
-/// # Errors
-/// There is none in the scope, it is decommissioned already, or its revision is not `expected`.
-pub async fn decommission(
-    tx: &mut Tx,
-    scope: Option<&ProjectId>,
-    id: BoardId,
-    expected: Option<i64>,
-) -> Result<BoardRow, Error> {
-    let old = by_id(&mut *tx, scope, id).await?;
-    fresh(old.revision, expected)?;
-    set_status(tx, id, Event::Decommissioned).await?;
-    if let Some(key) = &old.public_key {
-        refuse(tx, key, id, "decommissioned").await?;
-    }
-    operations::abandon_all(tx, id).await?;
-    for text in
-        ["DELETE FROM exposures WHERE board = $1", "DELETE FROM injections WHERE board = $1"]
-    {
-        tx.execute(Statement::new("decommission a board", text).bind(id)).await?;
-    }
-    let statement = Statement::new(
-        "decommission a board",
-        "UPDATE boards SET public_key = NULL, session = NULL, updated_at = $1, revision = revision + 1 WHERE id = $2",
-    )
-    .bind(tx.now())
-    .bind(id);
-    tx.execute(statement).await?;
-    by_id(&mut *tx, None, id).await
-}
-
-/// Removes a decommissioned board with its operations; its key stays refused.
-///
-/// # Errors
-/// There is none in the scope, or it is not decommissioned.
-pub async fn delete(tx: &mut Tx, scope: Option<&ProjectId>, id: BoardId) -> Result<(), Error> {
-    let old = by_id(&mut *tx, scope, id).await?;
-    if old.status != Status::Decommissioned {
-        return Err(Error::Conflict("the board is in use; decommission it first".into()));
-    }
-    let statement = Statement::new("delete a board", "DELETE FROM boards WHERE id = $1").bind(id);
-    tx.execute(statement).await?;
-    tell(tx, &old, "deleted").await
-}
-
-/// Binds a new key to a board that another machine takes over; the old key is refused from now on.
-pub(crate) async fn rebind(tx: &mut Tx, id: BoardId, key: &PublicKey) -> Result<BoardRow, Error> {
-    let old = by_id(&mut *tx, None, id).await?;
-    set_status(tx, id, Event::Enrolled).await?;
-    if let Some(replaced) = &old.public_key {
-        refuse(tx, replaced, id, "replaced").await?;
-    }
-    let statement = Statement::new(
-        "bind a key to a board",
-        "UPDATE boards SET public_key = $1, session = NULL, updated_at = $2, revision = revision + 1 WHERE id = $3",
-    )
-    .bind(key)
-    .bind(tx.now())
-    .bind(id);
-    tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "key"))?;
-    let row = by_id(&mut *tx, None, id).await?;
-    tell(tx, &row, "replaced").await?;
-    Ok(row)
-}
-
-async fn refuse(tx: &mut Tx, key: &PublicKey, id: BoardId, reason: &str) -> Result<(), Error> {
-    let statement = Statement::new(
-        "refuse a key",
-        "INSERT INTO refused_keys (public_key, board, reason, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-    )
-    .bind(key)
-    .bind(id)
-    .bind(reason)
-    .bind(tx.now());
-    tx.execute(statement).await.map(|_| ())
 }
 
 async fn write_labels(tx: &mut Tx, id: BoardId, labels: &Labels) -> Result<(), Error> {

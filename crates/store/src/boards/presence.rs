@@ -91,18 +91,15 @@ pub async fn record_facts(tx: &mut Tx, id: BoardId, facts: &Facts) -> Result<(),
 
 /// Stores a load report, behind: the next one makes up for a lost one.
 pub fn record_load(store: &Store, id: BoardId, load: Load, at: Timestamp) {
-    store.write_behind(move |tx| {
-        Box::pin(async move {
-            let statement = Statement::new(
-                "record load",
-                "UPDATE boards SET load = $1, load_at = $2, last_seen = $2 WHERE id = $3",
-            )
-            .bind(json(&load)?)
-            .bind(at)
-            .bind(id);
-            tx.execute(statement).await.map(|_| ())
-        })
-    });
+    let load = match json(&load) {
+        Ok(load) => load,
+        Err(error) => return tracing::warn!(%error, board = %id, "a load report cannot be stored"),
+    };
+    let statement = Statement::new(
+        "record load",
+        "UPDATE boards SET load = $1, load_at = $2, last_seen = $2 WHERE id = $3",
+    );
+    store.record(statement.bind(load).bind(at).bind(id));
 }
 
 /// After a restart of the cloud nobody is connected; gives how many boards were online.

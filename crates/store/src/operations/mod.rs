@@ -1,0 +1,219 @@
+//! Operations: what was asked of boards, and what became of it. A command is a row first and a message second.
+//!
+//! Invariants: a state changes only by [`model::operation::State::next`]; every change leaves a line of history and an
+//! event; an ended operation never changes. Queries are recorded behind, ended, without history and event.
+
+mod list;
+mod moves;
+mod query;
+mod trim;
+
+pub use list::{Filter, HistoryRow, expired, history, list, next_deadline, open_for_board};
+pub(crate) use moves::abandon_all;
+use moves::note;
+pub use moves::{advance, request_cancel};
+pub use query::{QueryRecord, record_query};
+pub use trim::trim;
+
+use crate::sql::{Reader, Row, Statement, json, one};
+use crate::{Error, Tx};
+use model::operation::{Fault, State};
+use model::{BoardId, Invalid, OperationId, ProjectId, Timestamp, UserId};
+use serde_json::Value;
+use std::fmt;
+use std::str::FromStr;
+
+const WHAT: &str = "operation";
+/// Most commands that may be open for one board.
+pub const MAX_OPEN: u32 = 1000;
+/// Most operations of [`expired`] and of one call of [`trim`]; call again for more.
+pub const BATCH: u32 = 1000;
+
+/// Whether the board is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// It changes something: stored first, sent until answered.
+    Command,
+    /// It only looks: sent at once, recorded behind.
+    Query,
+}
+
+impl Kind {
+    /// The word used everywhere.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Query => "query",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "command" => Ok(Self::Command),
+            "query" => Ok(Self::Query),
+            _ => Err(Invalid::new(format!("{text:?} is not an operation kind: command query"))),
+        }
+    }
+}
+
+/// An operation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OperationRow {
+    /// Its id, which the board's journal knows it by.
+    pub id: OperationId,
+    /// The board's project.
+    pub project: ProjectId,
+    /// The board.
+    pub board: BoardId,
+    /// Whether it changes something.
+    pub kind: Kind,
+    /// The procedure.
+    pub method: String,
+    /// Its arguments.
+    pub arguments: Value,
+    /// Where it stands.
+    pub state: State,
+    /// Whether doing it twice is doing it once.
+    pub idempotent: bool,
+    /// Who asked; none when the cloud itself did.
+    pub created_by: Option<UserId>,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// Until when the board must have answered.
+    pub deadline: Timestamp,
+    /// When it first went out.
+    pub sent_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// What the board answered.
+    pub result: Option<Value>,
+    /// Why it failed.
+    pub fault: Option<Fault>,
+    /// How often it went out.
+    pub attempts: u32,
+    /// Whether somebody wants it stopped while it is on the board.
+    pub cancel_requested: bool,
+    /// What it is about, such as `{"plugin": …}`.
+    pub subject: Option<Value>,
+    /// Grows with every change (ETag).
+    pub revision: i64,
+}
+
+/// A command to store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewOperation {
+    /// Its id.
+    pub id: OperationId,
+    /// The board's project.
+    pub project: ProjectId,
+    /// The board.
+    pub board: BoardId,
+    /// The procedure.
+    pub method: String,
+    /// Its arguments.
+    pub arguments: Value,
+    /// Whether doing it twice is doing it once.
+    pub idempotent: bool,
+    /// Who asks; none when the cloud itself does.
+    pub created_by: Option<UserId>,
+    /// Until when the board must have answered.
+    pub deadline: Timestamp,
+    /// What it is about.
+    pub subject: Option<Value>,
+}
+
+const SELECT: &str = "SELECT id, project, board, kind, method, arguments, state, idempotent, created_by, created_at, \
+     deadline, sent_at, ended_at, result, fault, attempts, cancel_requested, subject, revision FROM operations WHERE 1 = 1";
+
+/// Stores a command, pending.
+///
+/// # Errors
+/// There is no such board, or it has [`MAX_OPEN`] open commands already.
+pub async fn submit(tx: &mut Tx, new: NewOperation) -> Result<OperationRow, Error> {
+    check_room(tx, new.board).await?;
+    let now = tx.now();
+    let statement = Statement::new(
+        "store an operation",
+        "INSERT INTO operations (id, project, board, kind, method, arguments, state, idempotent, created_by, created_at, \
+         deadline, attempts, cancel_requested, subject, revision) \
+         VALUES ($1, $2, $3, 'command', $4, $5, 'pending', $6, $7, $8, $9, 0, 0, $10, 1)",
+    )
+    .bind(new.id)
+    .bind(&new.project)
+    .bind(new.board)
+    .bind(new.method.as_str())
+    .bind(json(&new.arguments)?)
+    .bind(new.idempotent)
+    .bind(new.created_by.as_ref())
+    .bind(now)
+    .bind(new.deadline)
+    .bind(new.subject.as_ref().map(json).transpose()?);
+    let done = tx.execute(statement).await;
+    done.map_err(|error| error.missing_as("board").duplicate_as(WHAT, "id"))?;
+    let row = get(&mut *tx, None, new.id).await?;
+    note(tx, &row, now, "").await?;
+    Ok(row)
+}
+
+async fn check_room(tx: &mut Tx, board: BoardId) -> Result<(), Error> {
+    let statement = Statement::new(
+        "count open operations",
+        "SELECT COUNT(*) AS open FROM operations WHERE board = $1 AND state IN ('pending', 'running')",
+    )
+    .bind(board);
+    let open = one(&mut *tx, statement, WHAT, |row| row.int("open")).await?;
+    if open >= i64::from(MAX_OPEN) {
+        return Err(Error::Exhausted(format!(
+            "the board has {open} open commands, the most there may be; wait for them or cancel some"
+        )));
+    }
+    Ok(())
+}
+
+/// The operation of this id.
+///
+/// # Errors
+/// There is none in the scope.
+pub async fn get<'e>(
+    from: impl Reader<'e>,
+    scope: Option<&ProjectId>,
+    id: OperationId,
+) -> Result<OperationRow, Error> {
+    let mut statement = Statement::new("read an operation", SELECT);
+    statement.and_equals("id", Some(id)).and_equals("project", scope);
+    one(from, statement, WHAT, read).await
+}
+
+fn read(row: &Row) -> Result<OperationRow, Error> {
+    Ok(OperationRow {
+        id: row.parse("id")?,
+        project: row.parse("project")?,
+        board: row.parse("board")?,
+        kind: row.parse("kind")?,
+        method: row.text("method")?,
+        arguments: row.json("arguments")?,
+        state: row.parse("state")?,
+        idempotent: row.yes("idempotent")?,
+        created_by: row.parse_optional("created_by")?,
+        created_at: row.time("created_at")?,
+        deadline: row.time("deadline")?,
+        sent_at: row.time_optional("sent_at")?,
+        ended_at: row.time_optional("ended_at")?,
+        result: row.json_optional("result")?,
+        fault: row.json_optional("fault")?,
+        attempts: row.number("attempts")?,
+        cancel_requested: row.yes("cancel_requested")?,
+        subject: row.json_optional("subject")?,
+        revision: row.int("revision")?,
+    })
+}
