@@ -32,7 +32,9 @@ pub mod uri;
 
 pub use arguments::{Arguments, Dict, Fault};
 pub use client::{Anonymous, ClientSettings, ConnectError, Credentials, Roles, connect};
-pub use codec::{CodecError, MAX_DEPTH, Serialiser, read_value, write_value};
+pub use codec::{
+    CodecError, MAX_DEPTH, Serialiser, binary_text, read_value, text_binary, write_value,
+};
 pub use ended::Ended;
 pub use policy::{
     Abort, Action, Authentication, Challenge, Hello, Identity, Policy, Verdict, Welcome,

@@ -255,7 +255,7 @@ async fn a_call_times_out_and_its_late_answer_harms_nothing() {
         let sender = sender.clone();
         async move {
             invocation.interrupt.requested().await;
-            drop(sender.send(invocation.timeout));
+            let _ = sender.send(invocation.timeout);
             Ok(Arguments::default())
         }
     });
@@ -279,9 +279,9 @@ async fn a_dropped_call_is_canceled() {
     let wait = handler(move |mut invocation| {
         let sender = sender.clone();
         async move {
-            drop(sender.send("called"));
+            let _ = sender.send("called");
             invocation.interrupt.requested().await;
-            drop(sender.send("interrupted"));
+            let _ = sender.send("interrupted");
             Ok(Arguments::default())
         }
     });
@@ -301,7 +301,7 @@ async fn a_vanished_callee_fails_its_calls_at_once() {
     let callee = world.client(Serialiser::Json).await;
     let (sender, mut called) = tokio::sync::mpsc::unbounded_channel();
     let wait = handler(move |_| {
-        drop(sender.send(()));
+        let _ = sender.send(());
         std::future::pending()
     });
     callee.register("gone", Match::Exact, wait).await.unwrap();

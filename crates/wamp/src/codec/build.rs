@@ -92,14 +92,14 @@ impl Build for Check {
     fn dict((): ()) {}
 }
 
-/// WAMP's JSON form of a binary value.
-pub(crate) fn binary_to_text(bytes: &[u8]) -> String {
+/// WAMP's JSON form of a binary value: what stands for bytes in the arguments of a call.
+pub fn binary_to_text(bytes: &[u8]) -> String {
     let mut text = String::from('\0');
     STANDARD.encode_string(bytes, &mut text);
     text
 }
 
 /// The binary value that `text` stands for, if it is one.
-pub(crate) fn text_to_binary(text: &str) -> Option<Vec<u8>> {
+pub fn text_to_binary(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text.strip_prefix('\0')?).ok()
 }

@@ -11,6 +11,8 @@ mod msgpack;
 use bytes::Bytes;
 use serde_json::Value;
 
+pub use build::{binary_to_text as binary_text, text_to_binary as text_binary};
+
 use crate::{Arguments, Dict};
 
 /// Deepest nesting of lists and dictionaries.

@@ -255,13 +255,16 @@ async fn forward(
 ) {
     let mut buffer = vec![0; 4096];
     while let Ok(read) = from.read(&mut buffer).await {
-        let is_dead = swallows.load(Ordering::SeqCst);
-        if (read == 0 && !is_dead) || (!is_dead && to.write_all(&buffer[..read]).await.is_err()) {
-            return;
-        }
-        if read == 0 {
+        match (swallows.load(Ordering::SeqCst), read) {
             // A dead link does not pass on the end of the stream either.
-            std::future::pending::<()>().await;
+            (true, 0) => std::future::pending::<()>().await,
+            (true, _) => {}
+            (false, 0) => return,
+            (false, _) => {
+                if to.write_all(&buffer[..read]).await.is_err() {
+                    return;
+                }
+            }
         }
     }
 }

@@ -1,0 +1,195 @@
+//! Peers that break the rules: each is told or cut off, and the others do not notice.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod world;
+
+use bytes::Bytes;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use wamp::uri::error;
+use wamp::{Arguments, CallError, CallOptions, Ended, Match, RouterSettings, Serialiser};
+use websocket::{Message, Reader, Writer};
+use world::{REALM, World, echo, open, within};
+
+/// A peer that speaks by hand.
+struct Raw {
+    reader: Reader<tokio::io::ReadHalf<TcpStream>>,
+    writer: Writer<tokio::io::WriteHalf<TcpStream>>,
+}
+
+impl Raw {
+    async fn open(world: &World, serialiser: Serialiser) -> Self {
+        let (reader, writer) = open(world.address, serialiser).await.split();
+        Self { reader, writer }
+    }
+
+    async fn joined(world: &World) -> Self {
+        let mut raw = Self::open(world, Serialiser::Json).await;
+        raw.say(r#"[1,"s4t",{"roles":{"caller":{},"callee":{},"subscriber":{}}}]"#).await;
+        assert!(raw.hear().await.starts_with("[2,"));
+        raw
+    }
+
+    async fn say(&mut self, text: &str) {
+        self.send(Message::Text(Bytes::copy_from_slice(text.as_bytes()))).await;
+    }
+
+    async fn send(&mut self, message: Message) {
+        self.writer.feed(&message);
+        within(self.writer.flush()).await.unwrap();
+    }
+
+    async fn hear(&mut self) -> String {
+        match within(self.reader.next()).await.unwrap() {
+            Message::Text(text) => String::from_utf8(text.to_vec()).unwrap(),
+            other => panic!("expected text: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_must_begin_with_hello() {
+    let mut world = World::start().await;
+    let mut raw = Raw::open(&world, Serialiser::Json).await;
+    raw.say(r#"[48,1,{},"wamp.session.count"]"#).await;
+    assert!(raw.hear().await.contains(error::PROTOCOL_VIOLATION));
+    assert!(matches!(world.next_end().await, Ended::Violation(_)));
+}
+
+#[tokio::test]
+async fn a_hello_without_roles_is_refused() {
+    let mut world = World::start().await;
+    let mut raw = Raw::open(&world, Serialiser::Json).await;
+    raw.say(r#"[1,"s4t",{}]"#).await;
+    assert!(raw.hear().await.contains(error::PROTOCOL_VIOLATION));
+    assert!(matches!(world.next_end().await, Ended::Violation(_)));
+}
+
+#[tokio::test]
+async fn the_smallest_upstream_conversation_works_as_upstream_boards_have_it() {
+    let world = World::start().await;
+    let agent = world.router.local("agent", "cloud");
+    agent.register("stack4things.register", Match::Exact, echo()).await.unwrap();
+    let mut board = Raw::joined(&world).await;
+    board.say(r#"[48,1,{},"stack4things.register",[],{"code":"C","session":1}]"#).await;
+    assert_eq!(board.hear().await, r#"[50,1,{},[],{"code":"C","session":1}]"#);
+    board.say(r#"[64,2,{},"iotronic.1.u.DeviceEcho"]"#).await;
+    assert!(board.hear().await.starts_with("[65,2,"));
+    let call = agent.call("iotronic.1.u.DeviceEcho", Arguments::one("hi"), CallOptions::default());
+    let answer = async {
+        let invocation = board.hear().await;
+        assert!(invocation.starts_with("[68,1,"), "{invocation}");
+        assert!(invocation.ends_with(r#",["hi"]]"#), "{invocation}");
+        board.say(r#"[70,1,{},["hi too"]]"#).await;
+    };
+    let (result, ()) = within(async { tokio::join!(call, answer) }).await;
+    assert_eq!(result, Ok(Arguments::one("hi too")));
+}
+
+#[tokio::test]
+async fn garbage_ends_its_session_with_a_reason_and_no_other() {
+    let mut world = World::start().await;
+    let good = world.client(Serialiser::Json).await;
+    for garbage in [
+        Message::Text(Bytes::from_static(b"[48,1")),
+        Message::Text(Bytes::from_static(b"[9999,1]")),
+        Message::Text(Bytes::from_static(b"[2,1,{}]")),
+        Message::Text(Bytes::from_static(b"[70,77,{}]")),
+        Message::Binary(Bytes::from_static(b"[48,1,{},\"a\"]")),
+    ] {
+        let mut raw = Raw::joined(&world).await;
+        raw.send(garbage).await;
+        let heard = raw.hear().await;
+        assert!(heard.starts_with("[3,") && heard.contains(error::PROTOCOL_VIOLATION), "{heard}");
+        assert!(matches!(within(raw.reader.next()).await.unwrap(), Message::Close(_)));
+        assert!(matches!(world.next_end().await, Ended::Violation(_)));
+    }
+    assert_eq!(world.router.sessions(), 1);
+    let count = good.call("wamp.session.count", Arguments::default(), CallOptions::default());
+    assert_eq!(within(count).await, Ok(Arguments::one(1)));
+}
+
+#[tokio::test]
+async fn an_oversized_message_ends_its_session() {
+    let mut world = World::start().await;
+    let mut raw = Raw::joined(&world).await;
+    let long = format!(r#"[16,1,{{}},"topic",["{}"]]"#, "x".repeat(world::LIMITS.max_message));
+    raw.writer.feed(&Message::Text(long.into()));
+    // The router hangs up in the middle of it, so that sending it may fail.
+    drop(within(raw.writer.flush()).await);
+    let Ended::Violation(what) = world.next_end().await else { panic!("a violation") };
+    assert!(what.contains("longer than the limit"), "{what}");
+}
+
+#[tokio::test]
+async fn a_message_cut_short_by_the_end_of_the_connection_is_a_loss() {
+    let mut world = World::start().await;
+    let socket = open(world.address, Serialiser::Cbor).await;
+    let (mut io, ..) = socket.into_parts();
+    io.write_all(&[0x82, 0xfe, 0x10]).await.unwrap();
+    drop(io);
+    assert!(matches!(world.next_end().await, Ended::Lost(_)));
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_is_disconnected_and_its_publisher_is_not() {
+    let mut settings = RouterSettings::realm(REALM);
+    settings.bounds.queue_bytes = 512 * 1024;
+    let mut world = World::with(settings).await;
+    let mut deaf = Raw::joined(&world).await;
+    deaf.say(r#"[32,1,{},"flood"]"#).await;
+    deaf.hear().await;
+    let agent = world.router.local("agent", "cloud");
+    let flood = Arguments::one("x".repeat(64 * 1024));
+    let flooding = async {
+        while world.router.sessions() > 1 {
+            agent.publish_acknowledged("flood", flood.clone()).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    };
+    within(flooding).await;
+    assert_eq!(world.next_end().await, Ended::Slow);
+    let count = agent.call("wamp.session.count", Arguments::default(), CallOptions::default());
+    assert_eq!(within(count).await, Ok(Arguments::one(1)));
+}
+
+#[tokio::test]
+async fn two_peers_that_both_send_much_do_not_block_each_other() {
+    let world = World::start().await;
+    let (a, b) = (world.client(Serialiser::Cbor).await, world.client(Serialiser::Json).await);
+    a.register("a", Match::Exact, echo()).await.unwrap();
+    b.register("b", Match::Exact, echo()).await.unwrap();
+    let big = Arguments::one("x".repeat(100_000));
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        for (caller, procedure) in [(a.clone(), "b"), (b.clone(), "a")] {
+            let big = big.clone();
+            calls.spawn(async move {
+                let call = caller.call(procedure, big.clone(), CallOptions::default());
+                assert_eq!(call.await, Ok(big));
+            });
+        }
+    }
+    while let Some(call) = within(calls.join_next()).await {
+        call.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_fails_its_call_alone() {
+    let world = World::start().await;
+    let mut board = Raw::joined(&world).await;
+    board.say(r#"[64,1,{},"bad"]"#).await;
+    board.hear().await;
+    let agent = world.router.local("agent", "cloud");
+    let call = agent.call("bad", Arguments::default(), CallOptions::default());
+    let answer = async {
+        board.hear().await;
+        board.say(r#"[70,1,{},["\ud800", 1e999]]"#).await;
+    };
+    let (result, ()) = within(async { tokio::join!(call, answer) }).await;
+    assert!(matches!(result, Err(CallError::Unreadable(_))), "{result:?}");
+    let count = agent.call("wamp.session.count", Arguments::default(), CallOptions::default());
+    assert_eq!(within(count).await, Ok(Arguments::one(2)));
+}
