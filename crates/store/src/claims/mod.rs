@@ -3,13 +3,15 @@
 //! Invariants: only the hash of a secret is stored; a use of a claim is bound to the first key that took it, and that key,
 //! and no other, gets the same board whenever it asks again.
 
-use crate::boards::{self, BoardRow, NewBoard};
+mod redeem;
+
+pub use redeem::{Redeemed, redeem};
+
+use crate::boards;
 use crate::events::NewEvent;
-use crate::sql::{Reader, Row, Statement, all, first, json, one};
-use crate::{Error, Page, Refusal, Tx};
-use base::key::PublicKey;
-use model::board::{Event, Status};
-use model::facts::Facts;
+use crate::sql::{Reader, Row, Statement, all, json, one};
+use crate::{Error, Page, Tx};
+use model::board::Event;
 use model::label::Labels;
 use model::{BoardId, ClaimId, FleetId, Invalid, Name, ProjectId, Timestamp, UserId};
 use serde_json::json;
@@ -19,10 +21,6 @@ const WHAT: &str = "claim";
 pub const MAX_USES: u32 = 100_000;
 /// Longest claim name that leaves place for `-` and a short id.
 const NAME_STEM: usize = 240;
-/// Digits of a short id; more when it is taken.
-const SHORT_ID: [usize; 3] = [8, 12, 32];
-/// Longest host name that is taken over from a board that enrols, in characters.
-const MAX_HINT: usize = 64;
 
 /// A claim.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,15 +74,6 @@ pub struct NewClaim {
     pub fleet: Option<FleetId>,
     /// The board that another machine is to take over; then the claim has one use.
     pub replaces: Option<BoardId>,
-}
-
-/// What a claim gave a key.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Redeemed {
-    /// The board it is now.
-    pub board: BoardRow,
-    /// False when the same key had asked before.
-    pub fresh: bool,
 }
 
 const SELECT: &str = "SELECT id, name, project, owner, uses_left, uses_total, expires_at, labels, fleet, replaces, revoked, \
@@ -195,148 +184,13 @@ pub async fn revoke(
     Ok(row)
 }
 
-/// Removes claims that ended (used up, revoked or expired) before `ended`, and with them the answer to a lost reply.
+/// Removes claims that expired before `expired`, and with them the answer to a lost reply. Gives how many.
 ///
 /// # Errors
 /// The database failed.
-pub async fn trim(tx: &mut Tx, ended: Timestamp) -> Result<u64, Error> {
+pub async fn trim(tx: &mut Tx, expired: Timestamp) -> Result<u64, Error> {
     let text = "DELETE FROM claims WHERE expires_at < $1";
-    tx.execute(Statement::new("trim claims", text).bind(ended)).await
-}
-
-/// Binds `public_key` to a board by the claim whose secret has this hash; see the head of this file.
-/// `host_hint` is the host name the board gives, kept among its facts until it connects.
-///
-/// # Errors
-/// [`Error::Refused`] with the reason; or the board's name has been taken since the claim was made.
-pub async fn redeem(
-    tx: &mut Tx,
-    secret_hash: &[u8; 32],
-    public_key: &PublicKey,
-    now: Timestamp,
-    host_hint: Option<&str>,
-) -> Result<Redeemed, Error> {
-    let mut statement = Statement::new("read a claim", SELECT);
-    statement.and_equals("secret_hash", Some(secret_hash));
-    let claim = first(&mut *tx, statement, read).await?.ok_or(Refusal::UnknownClaim)?;
-    if boards::refused_key(&mut *tx, public_key).await?.is_some() {
-        return Err(Refusal::KeyRefused.into());
-    }
-    let bound = boards::by_key(&mut *tx, public_key).await?;
-    if let Some(board) = bound {
-        let same = redeemed_by(tx, claim.id, public_key).await? == Some(board.id);
-        return same
-            .then_some(Redeemed { board, fresh: false })
-            .ok_or(Refusal::KeyOfAnotherBoard.into());
-    }
-    check_open(&claim, now)?;
-    let board = match claim.replaces {
-        Some(board) => replace(tx, board, public_key).await?,
-        None => enrol(tx, &claim, public_key, host_hint).await?,
-    };
-    use_up(tx, claim.id, public_key, board.id, now).await?;
-    Ok(Redeemed { board, fresh: true })
-}
-
-async fn redeemed_by(
-    tx: &mut Tx,
-    claim: ClaimId,
-    key: &PublicKey,
-) -> Result<Option<BoardId>, Error> {
-    let statement = Statement::new(
-        "read a redemption",
-        "SELECT board FROM claim_redemptions WHERE claim = $1 AND public_key = $2",
-    )
-    .bind(claim)
-    .bind(key);
-    first(&mut *tx, statement, |row| row.parse("board")).await
-}
-
-fn check_open(claim: &ClaimRow, now: Timestamp) -> Result<(), Refusal> {
-    if claim.revoked {
-        return Err(Refusal::Revoked);
-    }
-    if claim.uses_left == 0 {
-        return Err(Refusal::UsedUp);
-    }
-    if claim.expires_at <= now {
-        return Err(Refusal::Expired);
-    }
-    Ok(())
-}
-
-async fn replace(tx: &mut Tx, id: BoardId, key: &PublicKey) -> Result<BoardRow, Error> {
-    if boards::by_id(&mut *tx, None, id).await?.status == Status::Decommissioned {
-        return Err(Refusal::ReplacedBoardGone.into());
-    }
-    boards::rebind(tx, id, key).await
-}
-
-async fn enrol(
-    tx: &mut Tx,
-    claim: &ClaimRow,
-    key: &PublicKey,
-    host_hint: Option<&str>,
-) -> Result<BoardRow, Error> {
-    let id = BoardId::new();
-    let hostname = host_hint.unwrap_or_default().chars().take(MAX_HINT).collect();
-    let new = NewBoard {
-        id,
-        name: board_name(tx, claim, id).await?,
-        project: claim.project.clone(),
-        owner: claim.owner.clone(),
-        fleet: claim.fleet,
-        public_key: Some(*key),
-        labels: claim.labels.clone(),
-        position: None,
-        facts: Facts { hostname, ..Facts::default() },
-    };
-    boards::create(tx, new).await
-}
-
-/// The claim's name for one use; with the end of the id (its random part) for many.
-async fn board_name(tx: &mut Tx, claim: &ClaimRow, id: BoardId) -> Result<Name, Error> {
-    if claim.uses_total == 1 {
-        return Ok(claim.name.clone());
-    }
-    let stem: String = claim.name.as_str().chars().take(NAME_STEM).collect();
-    let digits = id.uuid().simple().to_string();
-    for length in SHORT_ID {
-        let short: String = digits.chars().skip(digits.len().saturating_sub(length)).collect();
-        let name = format!("{stem}-{short}").chars().take(255).collect::<String>();
-        match boards::get(&mut *tx, Some(&claim.project), &name).await {
-            Err(Error::NotFound { .. }) => return Ok(name.try_into()?),
-            Ok(_) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(Error::Duplicate { what: "board", field: "name" })
-}
-
-async fn use_up(
-    tx: &mut Tx,
-    claim: ClaimId,
-    key: &PublicKey,
-    board: BoardId,
-    now: Timestamp,
-) -> Result<(), Error> {
-    let statement = Statement::new(
-        "use up a claim",
-        "UPDATE claims SET uses_left = uses_left - 1 WHERE id = $1 AND uses_left > 0",
-    )
-    .bind(claim);
-    if tx.execute(statement).await? == 0 {
-        return Err(Refusal::UsedUp.into());
-    }
-    let statement = Statement::new(
-        "record a redemption",
-        "INSERT INTO claim_redemptions (claim, public_key, board, at) VALUES ($1, $2, $3, $4)",
-    )
-    .bind(claim)
-    .bind(key)
-    .bind(board)
-    .bind(now);
-    tx.execute(statement).await.map(|_| ())
+    tx.execute(Statement::new("trim claims", text).bind(expired)).await
 }
 
 async fn tell(tx: &mut Tx, row: &ClaimRow, verb: &str) -> Result<(), Error> {

@@ -1,13 +1,16 @@
 //! The one task that writes, in groups: jobs that wait share one commit, because a synced commit costs milliseconds.
 //!
 //! Invariants: nobody is answered before the commit that carries the job is synced; a job that fails is rolled back alone
-//! (its own savepoint); when the commit fails, everybody in the group is told so and nothing of it is kept.
+//! (by its own savepoint, or by being one statement); when the commit fails, everybody in the group is told so and nothing of it is kept.
 
-use crate::sql::Statement;
+mod job;
+
+pub(crate) use job::{Behind, Call, Job, Record};
+
 use crate::store::Faults;
 use crate::{Error, Tx};
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
+use job::{Undo, Verdict};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 use std::collections::VecDeque;
@@ -15,7 +18,7 @@ use std::fs::File;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// Writes that may wait; at the bound a caller waits up to [`QUEUE_WAIT`], then is refused.
@@ -39,141 +42,6 @@ const JOB_TIME: Duration = Duration::from_secs(10);
 pub(crate) enum Message {
     Job(Box<dyn Job>),
     Close,
-}
-
-/// Whether a job's changes stay.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Keep,
-    Undo,
-}
-
-/// How a failing job is undone.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Undo {
-    /// By a savepoint around it.
-    Savepoint,
-    /// By itself: it is one statement.
-    Itself,
-}
-
-/// Something to write.
-pub(crate) trait Job: Send {
-    fn undo(&self) -> Undo {
-        Undo::Savepoint
-    }
-    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, Verdict>;
-    /// Called once, after the commit (or instead of it, with the reason).
-    fn finish(self: Box<Self>, committed: Result<(), Error>);
-}
-
-/// A job whose caller waits for the result.
-pub(crate) struct Call<F, T, E> {
-    job: Option<F>,
-    result: Option<Result<T, E>>,
-    answer: oneshot::Sender<Result<T, E>>,
-}
-
-impl<F, T, E> Call<F, T, E> {
-    pub(crate) fn new(job: F, answer: oneshot::Sender<Result<T, E>>) -> Self {
-        Self { job: Some(job), result: None, answer }
-    }
-}
-
-impl<F, T, E> Job for Call<F, T, E>
-where
-    T: Send + 'static,
-    E: From<Error> + Send + 'static,
-    F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
-{
-    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, Verdict> {
-        Box::pin(async move {
-            let Some(job) = self.job.take() else { return Verdict::Undo };
-            let result = job(tx).await;
-            let verdict = if result.is_ok() { Verdict::Keep } else { Verdict::Undo };
-            self.result = Some(result);
-            verdict
-        })
-    }
-
-    fn finish(self: Box<Self>, committed: Result<(), Error>) {
-        let result = match (self.result, committed) {
-            (Some(Ok(value)), Ok(())) => Ok(value),
-            (Some(Err(error)), _) => Err(error),
-            (None, Ok(())) => Err(Error::Faulted("the job did not come to its end".into()).into()),
-            (_, Err(error)) => Err(error.into()),
-        };
-        // A caller that went away does not want to know.
-        let _ = self.answer.send(result);
-    }
-}
-
-/// A job nobody waits for.
-pub(crate) struct Behind<F>(Option<F>);
-
-impl<F> Behind<F> {
-    pub(crate) fn new(job: F) -> Self {
-        Self(Some(job))
-    }
-}
-
-impl<F> Job for Behind<F>
-where
-    F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<(), Error>> + Send + 'static,
-{
-    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, Verdict> {
-        Box::pin(async move {
-            let Some(job) = self.0.take() else { return Verdict::Undo };
-            match job(tx).await {
-                Ok(()) => Verdict::Keep,
-                Err(error) => {
-                    tracing::warn!(%error, "a write behind failed");
-                    Verdict::Undo
-                }
-            }
-        })
-    }
-
-    fn finish(self: Box<Self>, committed: Result<(), Error>) {
-        if let Err(error) = committed {
-            tracing::warn!(%error, "a write behind was lost");
-        }
-    }
-}
-
-/// One statement nobody waits for: the cheap form of [`Behind`].
-pub(crate) struct Record(Option<Statement>);
-
-impl Record {
-    pub(crate) fn new(statement: Statement) -> Self {
-        Self(Some(statement))
-    }
-}
-
-impl Job for Record {
-    fn undo(&self) -> Undo {
-        Undo::Itself
-    }
-
-    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, Verdict> {
-        Box::pin(async move {
-            let Some(statement) = self.0.take() else { return Verdict::Keep };
-            match tx.execute(statement).await {
-                Ok(_) => Verdict::Keep,
-                Err(error) => {
-                    tracing::warn!(%error, "a write behind failed");
-                    // After any other error the transaction itself may be gone.
-                    if error.is_constraint() { Verdict::Keep } else { Verdict::Undo }
-                }
-            }
-        })
-    }
-
-    fn finish(self: Box<Self>, committed: Result<(), Error>) {
-        if let Err(error) = committed {
-            tracing::warn!(%error, "a write behind was lost");
-        }
-    }
 }
 
 /// The writer task.
