@@ -1,1 +1,37 @@
-//! A whole world for tests.
+//! A whole world for tests: the real programs as processes on loopback, each world with its own folder and ports.
+//!
+//! Invariant: nothing started here outlives its value, and what it said is shown when its test fails. A failure is a
+//! panic with the last reason, because only tests call this.
+//! Deliberately not here: the tests (`tests/`), and stand-ins of parts that their own crates can test alone.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "the workshop of tests: a failure is a panic"
+)]
+
+mod board;
+mod command_line;
+mod island;
+mod local_service;
+mod program;
+mod raw_http;
+mod sim_board;
+mod skip;
+mod slot;
+mod wait;
+mod world;
+
+pub use board::{Board, BoardOptions};
+pub use command_line::Said;
+pub use island::Island;
+pub use local_service::{LocalService, Talk};
+pub use program::{Program, program_path};
+pub use raw_http::{Answer, RawHttp};
+pub use sim_board::{Conduct, Reply, SimulatedBoard};
+pub use skip::{Need, lacks};
+pub use slot::Slot;
+pub use wait::{PATIENCE, until};
+pub use world::{World, WorldOptions};
