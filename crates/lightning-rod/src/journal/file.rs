@@ -95,11 +95,7 @@ impl JournalFile {
         Ok(())
     }
 
-    fn write_copy(
-        &self,
-        path: &Path,
-        book: &Book,
-    ) -> io::Result<Copied> {
+    fn write_copy(&self, path: &Path, book: &Book) -> io::Result<Copied> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
