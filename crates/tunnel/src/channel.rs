@@ -16,6 +16,7 @@ use crate::frame::ChannelId;
 use crate::machine::{ChannelError, Taken};
 use crate::reason::{Refusal, ResetReason};
 use crate::shared::{Shared, Wait};
+use crate::spare::Spare;
 
 /// One end of one channel. Also an `AsyncRead` and `AsyncWrite`, whose shutdown is a half-close.
 #[derive(Debug)]
@@ -88,6 +89,11 @@ impl Channel {
         self.shared.call(|state| state.machine.send(self.id, bytes))
     }
 
+    /// Like [`Self::send`], for a few bytes whose buffer is needed again.
+    pub fn send_copy(&self, bytes: &[u8]) -> Result<(), ChannelError> {
+        self.shared.call(|state| state.machine.send_copy(self.id, bytes))
+    }
+
     /// Ends our direction behind what was sent; the other goes on.
     pub fn finish(&self) -> Result<(), ChannelError> {
         self.shared.call(|state| state.machine.finish(self.id))
@@ -108,6 +114,10 @@ impl Channel {
                 Poll::Pending
             }
         })
+    }
+
+    pub(crate) fn spare(&self) -> &Spare {
+        &self.shared.spare
     }
 
     pub(crate) fn accept(&self) {
@@ -134,6 +144,7 @@ impl From<ChannelError> for io::Error {
             ChannelError::Reset(_) => io::ErrorKind::ConnectionReset,
             ChannelError::Refused(_) => io::ErrorKind::ConnectionRefused,
             ChannelError::Finished => io::ErrorKind::BrokenPipe,
+            ChannelError::NoRoom => io::ErrorKind::InvalidInput,
         };
         Self::new(kind, error)
     }
@@ -167,7 +178,7 @@ impl AsyncWrite for Channel {
         }
         let room = ready!(self.poll_room(cx))?;
         let piece = buf.get(..room).unwrap_or(buf);
-        self.send(Bytes::copy_from_slice(piece))?;
+        self.send_copy(piece)?;
         Poll::Ready(Ok(piece.len()))
     }
 

@@ -27,8 +27,10 @@ use crate::splice::splice;
 
 /// Bytes gathered for one write. More gains nothing, and a small message may have to wait behind it.
 const WRITE_BATCH: usize = 128 * 1024;
-/// Messages read before what they caused is written.
+/// Messages, and bytes of them, read before what they caused is written and the channels' tasks get
+/// their turn: what was just read is still in the nearest cache when they pass it on.
 const READ_BATCH: usize = 32;
+const READ_BATCH_BYTES: usize = 128 * 1024;
 /// Little credit is told at the latest after this: well within the silence after which a peer asks.
 const GRANT_DELAY: Duration = Duration::from_millis(500);
 /// The last words of a link, and its channels' tasks, get this long.
@@ -49,11 +51,13 @@ pub struct Driver<S, A> {
     channels: JoinSet<()>,
 }
 
-/// Whether a turn of the loop moved anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a turn of the loop moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Progress {
+    Nothing,
     Some,
-    None,
+    /// So much that others should have their turn.
+    Much,
 }
 
 impl<S, A> Drop for Driver<S, A> {
@@ -103,8 +107,13 @@ where
                 Ok(progress) => progress,
                 Err(ended) => return Poll::Ready(ended),
             };
-            if progress == Progress::None {
-                return Poll::Pending;
+            match progress {
+                Progress::Nothing => return Poll::Pending,
+                Progress::Some => {}
+                Progress::Much => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
             }
         }
     }
@@ -118,27 +127,32 @@ where
                 tracing::error!(%error, "a channel's task failed");
             }
         }
-        if [read, wrote, rang].contains(&Progress::Some) {
-            Ok(Progress::Some)
-        } else {
-            Ok(Progress::None)
-        }
+        Ok(read.max(wrote).max(rang))
     }
 
     fn read(&mut self, cx: &mut Context<'_>) -> Result<Progress, Ended> {
-        let mut progress = Progress::None;
+        let mut progress = Progress::Nothing;
+        let mut bytes = 0;
         for _ in 0..READ_BATCH {
-            let Poll::Ready(message) = pin!(self.reader.next()).poll(cx) else { break };
+            let Poll::Ready(message) = pin!(self.reader.next()).poll(cx) else {
+                return Ok(progress);
+            };
             progress = Progress::Some;
             match message.map_err(|error| self.lost(error))? {
-                Message::Binary(message) => self.on_frame(message)?,
+                Message::Binary(message) => {
+                    bytes += message.len();
+                    self.on_frame(message)?;
+                }
                 Message::Ping(body) => self.pong = Some(body),
                 Message::Pong(_) => {}
                 Message::Text(_) => return Err(Violation::Text.into()),
                 Message::Close(_) => return Err(self.lost(websocket::Error::Closed)),
             }
+            if bytes >= READ_BATCH_BYTES {
+                break;
+            }
         }
-        Ok(progress)
+        Ok(Progress::Much)
     }
 
     fn on_frame(&mut self, message: Bytes) -> Result<(), Ended> {
@@ -168,13 +182,13 @@ where
             self.gather(cx);
         }
         if self.writer.pending() == 0 {
-            return Ok(Progress::None);
+            return Ok(Progress::Nothing);
         }
         let flushed = pin!(self.writer.flush()).poll(cx);
         match flushed {
             Poll::Ready(Ok(())) => Ok(Progress::Some),
             Poll::Ready(Err(error)) => Err(self.lost(error)),
-            Poll::Pending => Ok(Progress::None),
+            Poll::Pending => Ok(Progress::Nothing),
         }
     }
 
@@ -191,6 +205,9 @@ where
             let Some(frame) = frame else { return };
             let (head, payload) = frame.encode();
             self.writer.feed_binary_with(head.as_bytes(), payload);
+            if let Frame::Data { payload, .. } = frame {
+                self.shared.spare.reclaim(payload);
+            }
         }
     }
 
@@ -216,6 +233,9 @@ where
             (activity, state.next_deadline(now, all_written))
         });
         let next = next?;
+        if activity == Activity::Idle {
+            self.shared.spare.clear();
+        }
         self.liveness.set_active(now, activity);
         let silence = match self.liveness.poll(now) {
             Step::Dead => return Err(Ended::Silent),
@@ -236,7 +256,7 @@ where
         }
         match self.alarm.as_mut().poll(cx) {
             Poll::Ready(()) => Progress::Some,
-            Poll::Pending => Progress::None,
+            Poll::Pending => Progress::Nothing,
         }
     }
 
@@ -307,16 +327,17 @@ impl State {
 
 /// One accepted channel, from the question to its end.
 async fn serve<A: Acceptor>(channel: Channel, key: ServiceKey, acceptor: &A) {
-    let answer = tokio::time::timeout(ACCEPT_DEADLINE, acceptor.accept(key.as_bytes())).await;
-    let timeout = || Err(Refusal::new(RefusalCode::Timeout, ""));
-    match answer.unwrap_or_else(|_| timeout()) {
-        Err(refusal) => channel.refuse(refusal),
-        Ok(target) => {
-            channel.accept();
-            let id = channel.id();
-            if let Err(error) = splice(channel, target).await {
-                tracing::debug!(channel = %id, %error, "channel cut");
-            }
-        }
+    let answer = tokio::select! {
+        answer = tokio::time::timeout(ACCEPT_DEADLINE, acceptor.accept(key.as_bytes())) => answer,
+        _ = poll_fn(|cx| channel.poll_cut(cx)) => return,
+    };
+    let target = match answer.unwrap_or_else(|_| Err(Refusal::new(RefusalCode::Timeout, ""))) {
+        Ok(target) => target,
+        Err(refusal) => return channel.refuse(refusal),
+    };
+    channel.accept();
+    let id = channel.id();
+    if let Err(error) = splice(channel, target).await {
+        tracing::debug!(channel = %id, %error, "channel cut");
     }
 }

@@ -16,6 +16,7 @@ pub mod machine;
 mod meter;
 pub mod reason;
 mod shared;
+mod spare;
 mod splice;
 
 pub use channel::Channel;

@@ -16,11 +16,13 @@ use crate::frame::{ChannelId, ServiceKey};
 use crate::link::Ended;
 use crate::machine::{Event, Machine, Violation};
 use crate::reason::GoAway;
+use crate::spare::Spare;
 
 /// The part of a link that its owner task and its channels share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<State>,
+    pub(crate) spare: Spare,
     pub(crate) ended: watch::Sender<Option<Arc<Ended>>>,
 }
 
@@ -125,7 +127,7 @@ impl Shared {
             peer_away: None,
             offers: Vec::new(),
         };
-        Self { state: Mutex::new(state), ended: watch::Sender::new(None) }
+        Self { state: Mutex::new(state), spare: Spare::default(), ended: watch::Sender::new(None) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -10,7 +10,7 @@ use std::mem;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -18,6 +18,9 @@ use crate::channel::Channel;
 use crate::frame::MAX_DATA;
 use crate::machine::ChannelError;
 use crate::reason::ResetReason;
+
+/// Reads from this size on are passed on in their buffer, smaller ones are copied out of it.
+const SHARED: usize = 16 * 1024;
 
 /// A connection that a channel can be joined with.
 pub trait Endpoint: AsyncRead + AsyncWrite + Unpin + Send {
@@ -115,13 +118,11 @@ impl Outward {
             match self {
                 Self::Reading => {
                     let room = ready!(channel.poll_room(cx))?;
-                    let bytes = ready!(read(cx, endpoint, room.min(MAX_DATA)))?;
-                    if bytes.is_empty() {
+                    let read = ready!(forward(cx, channel, endpoint, room.min(MAX_DATA)))?;
+                    *sent += read as u64;
+                    if read == 0 {
                         channel.finish()?;
                         *self = Self::Finished;
-                    } else {
-                        *sent += bytes.len() as u64;
-                        channel.send(bytes)?;
                     }
                 }
                 Self::Finished => return Poll::Ready(Ok(())),
@@ -130,15 +131,22 @@ impl Outward {
     }
 }
 
-/// Reads into a buffer that lives only if there was something to read.
-fn read(
+/// Moves one read into the channel. A buffer is only held as long as there are many bytes in it.
+fn forward(
     cx: &mut Context<'_>,
+    channel: &Channel,
     endpoint: &mut (impl Endpoint + ?Sized),
     most: usize,
-) -> Poll<io::Result<Bytes>> {
-    let mut buffer = BytesMut::with_capacity(most);
-    ready!(pin!(endpoint.read_buf(&mut (&mut buffer).limit(most))).poll(cx))?;
-    Poll::Ready(Ok(buffer.freeze()))
+) -> Poll<Result<usize, SpliceError>> {
+    let mut buffer = channel.spare().take();
+    let read = pin!(endpoint.read_buf(&mut (&mut buffer).limit(most))).poll(cx)?;
+    if buffer.len() >= SHARED {
+        channel.send(buffer.freeze())?;
+    } else {
+        channel.send_copy(&buffer)?;
+        channel.spare().give_back(buffer);
+    }
+    read.map(Ok)
 }
 
 /// From the channel into the connection.

@@ -1,5 +1,5 @@
 //! The link itself: who may have one, how it ends, and what a peer that breaks the rules gets.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod common;
 

@@ -20,6 +20,7 @@ use bytes::Bytes;
 use self::channel::{Channel, Ending, Halves, Held, Life, Step, Writing};
 pub use self::credit::EAGER_CREDIT;
 use self::credit::{Account, Haste, Receiving};
+use self::queue::ByteQueue;
 use self::schedule::Schedule;
 use crate::frame::{ChannelId, Frame, FrameError, MAX_DATA, ServiceKey};
 use crate::reason::{GoAway, Refusal, ResetReason};
@@ -104,6 +105,9 @@ pub enum ChannelError {
     /// The peer never opened it.
     #[error("channel refused: {0}")]
     Refused(Refusal),
+    /// More was sent than the peer allows.
+    #[error("more bytes than the channel has room for; ask for room first")]
+    NoRoom,
     /// This side has finished and may not write any more.
     #[error("channel is finished; nothing can be written after that")]
     Finished,
@@ -315,15 +319,36 @@ impl Machine {
 
     /// Queues bytes for the peer: no more than `room` allowed.
     pub fn send(&mut self, id: ChannelId, bytes: Bytes) -> Result<(), ChannelError> {
-        let room = self.room(id)?;
-        debug_assert!(bytes.len() <= room, "the caller asks for room first");
+        self.queue(id, bytes.len(), |outgoing| outgoing.push(bytes))
+    }
+
+    /// Like [`Self::send`], for a few bytes whose buffer is needed again.
+    pub fn send_copy(&mut self, id: ChannelId, bytes: &[u8]) -> Result<(), ChannelError> {
+        self.queue(id, bytes.len(), |outgoing| outgoing.push_slice(bytes))
+    }
+
+    fn queue(
+        &mut self,
+        id: ChannelId,
+        length: usize,
+        push: impl FnOnce(&mut ByteQueue),
+    ) -> Result<(), ChannelError> {
         let channel = self.channels.get_mut(&id).ok_or(ABANDONED)?;
-        if bytes.is_empty() {
-            return Ok(());
+        if let Some(error) = channel.error() {
+            return Err(error);
         }
-        self.queued += bytes.len();
-        channel.outgoing.push(bytes);
-        self.schedule.ready(id, &mut channel.place);
+        if channel.writing == Writing::Finishing {
+            return Err(ChannelError::Finished);
+        }
+        // Only the credit is checked again: the link's budget may have shrunk since `room` was asked.
+        if length > room_of(channel, usize::MAX) {
+            return Err(ChannelError::NoRoom);
+        }
+        if length > 0 {
+            self.queued += length;
+            push(&mut channel.outgoing);
+            self.schedule.ready(id, channel.outgoing.len(), &mut channel.place);
+        }
         Ok(())
     }
 

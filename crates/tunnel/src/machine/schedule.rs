@@ -1,4 +1,4 @@
-//! Whose bytes leave next: fresh channels first with a small quantum, bulk channels in turn behind them
+//! Whose bytes leave next: channels with little to say first, bulk channels in turn behind them
 //! (the rule of flow queueing, RFC 8290 section 4.1, without its drops).
 //! Invariant: a channel stands in at most one list, and every bulk channel gets its turn before any
 //! other gets a second one; a channel that was just served waits one turn before it is fresh again.
@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 
 use crate::frame::{ChannelId, MAX_DATA};
 
-/// What a fresh channel may send ahead of the bulk: a request, a keystroke, a page of a terminal.
-pub(crate) const FRESH_QUANTUM: usize = 16 * 1024;
+/// What a channel may send ahead of the bulk: a request, a keystroke, a page of a terminal.
+pub(crate) const LITTLE: usize = 16 * 1024;
 
 /// Where a channel stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,19 +42,23 @@ impl Schedule {
         self.fresh.is_empty() && self.round.is_empty()
     }
 
-    /// A channel has bytes to send; it keeps its place if it has one.
-    pub(crate) fn ready(&mut self, channel: ChannelId, place: &mut Place) {
-        if *place == Place::Idle {
+    /// A channel has this many bytes to send; it keeps its place if it has one.
+    pub(crate) fn ready(&mut self, channel: ChannelId, waiting: usize, place: &mut Place) {
+        if *place != Place::Idle {
+            return;
+        }
+        if waiting <= LITTLE {
             *place = Place::Fresh;
             self.fresh.push_back(channel);
+        } else {
+            self.served(channel, place);
         }
     }
 
-    /// Takes the next channel out of the lists. Its place is stale until `served` or `rest` is called.
+    /// Takes the next channel out of the lists. Its place is stale until `served` is called.
     pub(crate) fn next(&mut self) -> Option<Turn> {
         if let Some(channel) = self.fresh.pop_front() {
-            let quantum = if self.is_empty() { MAX_DATA } else { FRESH_QUANTUM };
-            return Some(Turn { channel, quantum });
+            return Some(Turn { channel, quantum: LITTLE });
         }
         self.round.pop_front().map(|channel| Turn { channel, quantum: MAX_DATA })
     }
@@ -71,18 +75,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fresh_channel_goes_before_the_bulk_but_not_twice_in_a_row() {
+    fn a_channel_with_little_to_say_goes_before_the_bulk_but_not_twice_in_a_row() {
         let mut schedule = Schedule::default();
         let (bulk, small) = (ChannelId(1), ChannelId(3));
         let (mut bulk_place, mut small_place) = (Place::Idle, Place::Idle);
-        schedule.ready(bulk, &mut bulk_place);
+        schedule.ready(bulk, MAX_DATA, &mut bulk_place);
         assert_eq!(schedule.next().unwrap().channel, bulk);
         schedule.served(bulk, &mut bulk_place);
 
-        schedule.ready(small, &mut small_place);
-        assert_eq!(schedule.next().unwrap(), Turn { channel: small, quantum: FRESH_QUANTUM });
+        schedule.ready(small, 10, &mut small_place);
+        assert_eq!(schedule.next().unwrap(), Turn { channel: small, quantum: LITTLE });
         schedule.served(small, &mut small_place);
-        schedule.ready(small, &mut small_place);
+        schedule.ready(small, 10, &mut small_place);
         assert_eq!(schedule.next().unwrap(), Turn { channel: bulk, quantum: MAX_DATA });
     }
 }

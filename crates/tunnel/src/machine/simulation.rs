@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::LazyLock;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::reason::{GoAwayCode, RefusalCode};
 
@@ -346,6 +348,70 @@ fn two_machines_deliver_every_stream_exactly_for_every_seed() {
         bytes += world.machines[0].stats().bytes_received;
     }
     assert!(resets > 100 && refusals > 100 && bytes > 10_000_000, "{resets} {refusals} {bytes}");
+}
+
+/// A peer that sends whatever it likes.
+fn any_frame() -> impl Strategy<Value = Frame> {
+    let channel = (0u32..12).prop_map(ChannelId);
+    let length = prop_oneof![1usize..100, 1usize..=MAX_DATA];
+    prop_oneof![
+        (channel.clone(), any::<u32>()).prop_map(|(channel, credit)| Frame::Open {
+            channel,
+            key: key(),
+            credit
+        }),
+        (channel.clone(), any::<u32>())
+            .prop_map(|(channel, credit)| Frame::Opened { channel, credit }),
+        (channel.clone(), any::<u16>()).prop_map(|(channel, code)| Frame::Refused {
+            channel,
+            refusal: Refusal::new(RefusalCode::from_code(code), "")
+        }),
+        (channel.clone(), length)
+            .prop_map(|(channel, length)| Frame::Data { channel, payload: vec![0; length].into() }),
+        (channel.clone(), 1u32..).prop_map(|(channel, bytes)| Frame::Credit { channel, bytes }),
+        channel.clone().prop_map(|channel| Frame::Finish { channel }),
+        (channel, any::<u16>()).prop_map(|(channel, code)| Frame::Reset {
+            channel,
+            reason: ResetReason::from_code(code)
+        }),
+        any::<u16>().prop_map(|code| Frame::GoAway(GoAway::new(GoAwayCode::from_code(code), ""))),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_peer_sends_is_bounded_and_never_panics(
+        frames in proptest::collection::vec((any_frame(), 0u8..8), 1..200),
+    ) {
+        let limits = Limits { channels: 4, receive_budget: 64 * 1024, send_budget: 64 * 1024 };
+        let mut machine = Machine::new(Side::Dialled, limits);
+        for (frame, deed) in frames {
+            // The link would end at a violation; that the machine stands it anyway is the point.
+            let _ = machine.handle(frame);
+            while let Some(event) = machine.poll_event() {
+                if let Event::Offered { channel, .. } = event {
+                    machine.accept(channel);
+                    let _ = machine.send(channel, vec![1; 100].into());
+                }
+            }
+            let ids: Vec<_> = machine.channels.keys().copied().collect();
+            match (deed, ids.first()) {
+                (0, _) => drop(machine.open(key())),
+                (1, Some(id)) => machine.release(*id),
+                (2, Some(id)) => drop(machine.finish(*id)),
+                (3, Some(id)) => {
+                    if let Ok(Taken::Bytes(bytes)) = machine.take(*id, 1000) {
+                        machine.consumed(*id, bytes.len());
+                    }
+                }
+                (4, _) => while machine.poll_frame().is_some() {},
+                _ => {}
+            }
+            let bound = 64 * 1024 + u64::from(EAGER_CREDIT) * machine.channel_count() as u64;
+            prop_assert!(machine.memory().promised <= bound);
+            prop_assert!(machine.channel_count() <= 4);
+        }
+    }
 }
 
 fn pair() -> (Machine, Machine) {
