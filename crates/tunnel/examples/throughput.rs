@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p tunnel --example throughput [-- megabytes [downloads]]` prints MB/s and CPU seconds for
 //! each GiB, both ends and both hops together (sender and receiver included in either row, so the
-//! cost of forwarding is the difference), the round trip of a small message, and new connections a second.
+//! cost of forwarding is the difference), memory of an idle connection, the round trip of a small message,
+//! and new connections a second.
 //! Not here: other products; `xtask bench` compares.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a measurement, not a service")]
 
@@ -51,6 +52,7 @@ async fn main() {
     rows.print("upload, 1 stream");
 
     let forwarded = forward(echo).await;
+    println!("1,000 idle connections{:>39.1} kB each", memory_of_a_thousand(echo, forwarded).await);
     println!("round trip, us{:>26.1}{:>12.1}", trip(echo).await, trip(forwarded).await);
     println!("connections/s, 8 parallel{:>15.0}{:>12.0}", rate(echo).await, rate(forwarded).await);
 }
@@ -147,6 +149,30 @@ async fn trip(address: SocketAddr) -> f64 {
         took.push(begin.elapsed().as_secs_f64() * 1e6);
     }
     median(&mut took)
+}
+
+/// Resident kilobytes that a forwarded connection costs beyond a direct one: one channel, both ends,
+/// and the two more sockets.
+async fn memory_of_a_thousand(direct: SocketAddr, forwarded: SocketAddr) -> f64 {
+    let mut grown = [0.0; 2];
+    for (grown, address) in grown.iter_mut().zip([direct, forwarded]) {
+        let before = resident_kilobytes();
+        let mut open = Vec::new();
+        for _ in 0..1_000 {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"x").await.unwrap();
+            stream.read_exact(&mut [0; 1]).await.unwrap();
+            open.push(stream);
+        }
+        *grown = resident_kilobytes() - before;
+    }
+    (grown[1] - grown[0]) / 1_000.0
+}
+
+fn resident_kilobytes() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 /// Connections a second that are opened, used for one round trip, and closed, by eight at a time.

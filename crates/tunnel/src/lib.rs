@@ -23,7 +23,7 @@ pub use channel::Channel;
 pub use driver::Driver;
 pub use frame::{ChannelId, ServiceKey};
 pub use handshake::Authenticated;
-pub use link::{ACCEPT_DEADLINE, Acceptor, Ended, Link, LinkError, NotAccepting, Settings};
+pub use link::{ACCEPT_DEADLINE, Acceptor, Ended, Link, LinkError, NotAccepting, Settings, tune};
 pub use machine::{ChannelError, Limits, Memory, OpenError, Side, Stats, Violation};
 pub use reason::{GoAway, GoAwayCode, Refusal, RefusalCode, ResetReason};
 pub use splice::{Endpoint, SpliceError, Spliced, splice};

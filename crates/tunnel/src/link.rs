@@ -4,6 +4,7 @@
 //! Not here: the task that moves the bytes (`driver.rs`), making the connection.
 
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,18 @@ use crate::splice::Endpoint;
 
 /// An acceptor that has not connected within this time is given up, and the channel refused.
 pub const ACCEPT_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Bytes that may wait unsent in the kernel. Without this bound it keeps megabytes on a slow line, and
+/// a keystroke waits seconds behind them.
+const UNSENT_IN_KERNEL: u32 = 128 * 1024;
+
+/// Sets a connection up to carry a link, before TLS and WebSocket are put on it.
+pub fn tune(connection: &TcpStream) -> io::Result<()> {
+    connection.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(connection).set_tcp_notsent_lowat(UNSENT_IN_KERNEL)?;
+    Ok(())
+}
 
 /// How a link behaves.
 #[derive(Clone, Copy, Debug, Default)]

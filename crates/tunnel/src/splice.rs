@@ -142,10 +142,12 @@ fn forward(
     let read = pin!(endpoint.read_buf(&mut (&mut buffer).limit(most))).poll(cx)?;
     if buffer.len() >= SHARED {
         channel.send(buffer.freeze())?;
-    } else {
-        channel.send_copy(&buffer)?;
-        channel.spare().give_back(buffer);
+        return read.map(Ok);
     }
+    if !buffer.is_empty() {
+        channel.send_copy(&buffer)?;
+    }
+    channel.spare().give_back(buffer);
     read.map(Ok)
 }
 

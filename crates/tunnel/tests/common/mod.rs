@@ -113,7 +113,7 @@ pub fn key() -> ServiceKey {
 }
 
 pub fn socket(stream: TcpStream, role: Role) -> WebSocket<TcpStream> {
-    stream.set_nodelay(true).unwrap();
+    tunnel::tune(&stream).unwrap();
     WebSocket::new(stream, role, handshake::limits(), Bytes::new())
 }
 
