@@ -11,7 +11,7 @@ use uuid::Uuid;
 ///
 /// # Errors
 /// There is none, or several.
-pub async fn find<'a, T, F>(
+pub(super) async fn find<'a, T, F>(
     caller: &'a Caller,
     ident: &str,
     read: impl Fn(Option<&'a ProjectId>) -> F,

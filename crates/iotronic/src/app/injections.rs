@@ -37,7 +37,7 @@ pub enum Verb {
     Restart,
 }
 
-/// Plugins of a board.
+/// Plugins of a board, and how each runs.
 ///
 /// # Errors
 /// There is no such board.
@@ -45,9 +45,15 @@ pub async fn list(
     cloud: &Cloud,
     caller: &Caller,
     board: &str,
-) -> Result<Vec<InjectionRow>, Error> {
+) -> Result<Vec<(InjectionRow, Mode)>, Error> {
     let board = boards::get(cloud, caller, board).await?;
-    Ok(injections::list_for_board(&cloud.store, board.id).await?)
+    let rows = injections::list_for_board(&cloud.store, board.id).await?;
+    let mut list = Vec::with_capacity(rows.len());
+    for row in rows {
+        let mode = store::plugins::by_id(&cloud.store, None, row.plugin).await?.mode;
+        list.push((row, mode));
+    }
+    Ok(list)
 }
 
 /// A plugin on a board, by what people write for both.

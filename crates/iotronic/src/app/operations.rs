@@ -51,6 +51,12 @@ impl Order {
             wait: patience(commanding.wait)?,
         })
     }
+
+    /// For a request that gives several commands, whose answer is none of them.
+    #[must_use]
+    pub fn without_key(self) -> Self {
+        Self { key: None, ..self }
+    }
 }
 
 /// How long to wait for an end.

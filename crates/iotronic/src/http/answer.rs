@@ -14,7 +14,7 @@ use serde::Serialize;
 use std::fmt::Display;
 
 /// What every handler answers.
-pub type Answer<T = Response> = Result<T, Failure>;
+pub(crate) type Answer<T = Response> = Result<T, Failure>;
 
 /// A request that was not done.
 #[derive(Debug, Clone)]
@@ -89,7 +89,7 @@ impl From<Fault> for Failure {
 }
 
 /// A value with its entity tag, or 304 when the client has it already (RFC 9110, section 13).
-pub fn tagged(request: &HeaderMap, tag: impl Display, value: &impl Serialize) -> Response {
+pub(crate) fn tagged(request: &HeaderMap, tag: impl Display, value: &impl Serialize) -> Response {
     let tag = format!("\"{tag}\"");
     let known = request.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let same = known.is_some_and(|known| {
@@ -107,7 +107,7 @@ pub fn tagged(request: &HeaderMap, tag: impl Display, value: &impl Serialize) ->
 }
 
 /// 201 with the value, where it is, and its tag.
-pub fn created(location: &str, revision: i64, value: &impl Serialize) -> Response {
+pub(crate) fn created(location: &str, revision: i64, value: &impl Serialize) -> Response {
     let mut response = (StatusCode::CREATED, Json(value)).into_response();
     let headers = [(header::LOCATION, location.to_owned()), (header::ETAG, format!("\"{revision}\""))];
     for (name, value) in headers {
@@ -119,6 +119,6 @@ pub fn created(location: &str, revision: i64, value: &impl Serialize) -> Respons
 }
 
 /// 204.
-pub fn nothing() -> Response {
+pub(crate) fn nothing() -> Response {
     StatusCode::NO_CONTENT.into_response()
 }

@@ -1,7 +1,7 @@
 //! What handlers are given: the caller, path segments, query parameters, JSON bodies, preconditions. Each refuses by saying
 //! what was wrong and where.
 
-use crate::app::access::Caller;
+use crate::app::access::{Caller, Key};
 use crate::cloud::Cloud;
 use crate::http::answer::Failure;
 use crate::http::routes::Access;
@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use std::fmt::Display;
 
 /// The statement of a request's token.
-pub struct SignedIn(pub Statement);
+pub(crate) struct SignedIn(pub Statement);
 
 impl FromRequestParts<Cloud> for SignedIn {
     type Rejection = Failure;
@@ -55,12 +55,13 @@ impl FromRequestParts<Cloud> for Caller {
         };
         let SignedIn(said) = SignedIn::from_request_parts(parts, cloud).await?;
         let grant = cloud.sign_in.grant(&cloud.store, &said, cloud.now()).await?;
-        Ok(Self::new(grant.ok_or_else(expired)?, action)?)
+        let key = parts.extensions.get::<Key>().cloned();
+        Ok(Self::new(grant.ok_or_else(expired)?, action)?.with_key(key))
     }
 }
 
 /// Path segments.
-pub struct Path<T>(pub T);
+pub(crate) struct Path<T>(pub T);
 
 impl<T: DeserializeOwned + Send> FromRequestParts<Cloud> for Path<T> {
     type Rejection = Failure;
@@ -73,7 +74,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Cloud> for Path<T> {
 }
 
 /// Query parameters; unknown ones are refused.
-pub struct Query<T>(pub T);
+pub(crate) struct Query<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequestParts<Cloud> for Query<T> {
     type Rejection = Failure;
@@ -86,7 +87,7 @@ impl<T: DeserializeOwned> FromRequestParts<Cloud> for Query<T> {
 }
 
 /// A JSON body.
-pub struct Body<T>(pub T);
+pub(crate) struct Body<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<Cloud> for Body<T> {
     type Rejection = Failure;
@@ -99,7 +100,7 @@ impl<T: DeserializeOwned> FromRequest<Cloud> for Body<T> {
 }
 
 /// A JSON body that may be left out.
-pub struct MaybeBody<T>(pub T);
+pub(crate) struct MaybeBody<T>(pub T);
 
 impl<T: DeserializeOwned + Default> FromRequest<Cloud> for MaybeBody<T> {
     type Rejection = Failure;
@@ -125,7 +126,7 @@ fn content_type(headers: &HeaderMap) -> ContentType {
 }
 
 /// The whole body within the limit of the route.
-pub async fn bytes(request: Request, cloud: &Cloud) -> Result<Bytes, Failure> {
+pub(crate) async fn bytes(request: Request, cloud: &Cloud) -> Result<Bytes, Failure> {
     Bytes::from_request(request, cloud).await.map_err(|error| match error {
         BytesRejection::FailedToBufferBody(inner)
             if inner.status() == StatusCode::PAYLOAD_TOO_LARGE =>
@@ -137,7 +138,7 @@ pub async fn bytes(request: Request, cloud: &Cloud) -> Result<Bytes, Failure> {
 }
 
 /// 413.
-pub fn too_large() -> Failure {
+pub(crate) fn too_large() -> Failure {
     let limit = crate::http::MAX_BODY / 1024;
     Failure::new(Kind::Invalid, format!("the body is larger than the {limit} KiB that are read"))
         .with_status(StatusCode::PAYLOAD_TOO_LARGE)
@@ -163,7 +164,7 @@ fn invalid(what: &str, text: &str) -> Failure {
 }
 
 /// `If-Match`: the revision that the client has seen.
-pub struct IfMatch(pub Option<i64>);
+pub(crate) struct IfMatch(pub Option<i64>);
 
 /// A revision that nothing has, so that comparing with it fails.
 const NEVER: i64 = -1;
@@ -184,7 +185,7 @@ impl FromRequestParts<Cloud> for IfMatch {
 }
 
 /// A number within bounds, or its default.
-pub fn within(
+pub(crate) fn within(
     what: &str,
     value: Option<u32>,
     default: u32,
@@ -198,6 +199,6 @@ pub fn within(
 }
 
 /// 400 with this text.
-pub fn wrong(text: impl Display) -> Failure {
+pub(crate) fn wrong(text: impl Display) -> Failure {
     Invalid::new(text.to_string()).into()
 }

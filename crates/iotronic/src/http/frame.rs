@@ -21,13 +21,13 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// Carries the request's id.
-pub const REQUEST_ID: &str = "x-request-id";
+pub(crate) const REQUEST_ID: &str = "x-request-id";
 /// Longest wait that a request may ask for on top of its time.
 const LONGEST_WAIT: Duration = Duration::from_secs(api::operations::MAX_WAIT_S as u64);
 
 /// What the frame needs.
 #[derive(Clone)]
-pub struct Frame {
+pub(crate) struct Frame {
     /// Where requests are counted.
     pub counters: Arc<Counters>,
     /// Longest time for a request.
@@ -37,14 +37,14 @@ pub struct Frame {
 impl Frame {
     /// For this cloud.
     #[must_use]
-    pub fn new(cloud: &Cloud, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(cloud: &Cloud, counters: Arc<Counters>) -> Self {
         let own = Duration::from_secs(cloud.settings.limits.request_s);
         Self { counters, limit: own.saturating_add(LONGEST_WAIT) }
     }
 }
 
 /// Puts the frame around a request.
-pub async fn frame(State(frame): State<Frame>, request: Request, next: Next) -> Response {
+pub(crate) async fn frame(State(frame): State<Frame>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let id = format!("req-{}", Uuid::new_v4());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());

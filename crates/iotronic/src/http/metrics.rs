@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// Requests counted since the start.
 #[derive(Default)]
-pub struct Counters {
+pub(crate) struct Counters {
     done: AtomicU64,
     failed: [AtomicU64; Kind::ALL.len()],
     micros: AtomicU64,
@@ -21,11 +21,55 @@ pub struct Counters {
 
 impl Counters {
     /// One request more, which failed in this way or did not.
-    pub fn count(&self, kind: Option<Kind>, took: Duration) {
+    pub(crate) fn count(&self, kind: Option<Kind>, took: Duration) {
         let place = kind.and_then(|kind| Kind::ALL.iter().position(|one| *one == kind));
         let counter = place.and_then(|place| self.failed.get(place)).unwrap_or(&self.done);
         counter.fetch_add(1, Ordering::Relaxed);
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.micros.fetch_add(micros, Ordering::Relaxed);
     }
+}
+
+/// `GET /metrics`.
+pub(crate) async fn show(
+    State(cloud): State<Cloud>,
+    Extension(counters): Extension<Arc<Counters>>,
+) -> Response {
+    let mut text = String::new();
+    counters.write(&mut text);
+    let online = cloud.boards.online();
+    gauge(&mut text, "iotronic_boards_online", "Boards that can be called now.", online);
+    let dropped = cloud.store.dropped();
+    counter(&mut text, "iotronic_records_dropped_total", "Records not written because too many waited.");
+    line(&mut text, "iotronic_records_dropped_total", "", dropped);
+    counter(&mut text, "iotronic_events_total", "Events committed since the cloud was made.");
+    line(&mut text, "iotronic_events_total", "", store::events::last_seq(&cloud.store));
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+}
+
+impl Counters {
+    fn write(&self, text: &mut String) {
+        let name = "iotronic_requests_total";
+        counter(text, name, "Requests answered, by kind of outcome.");
+        line(text, name, "{kind=\"ok\"}", self.done.load(Ordering::Relaxed));
+        for (kind, count) in Kind::ALL.iter().zip(&self.failed) {
+            line(text, name, &format!("{{kind=\"{kind}\"}}"), count.load(Ordering::Relaxed));
+        }
+        let name = "iotronic_request_microseconds_total";
+        counter(text, name, "Time spent on requests, waits included.");
+        line(text, name, "", self.micros.load(Ordering::Relaxed));
+    }
+}
+
+fn gauge(text: &mut String, name: &str, help: &str, value: usize) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+}
+
+fn counter(text: &mut String, name: &str, help: &str) {
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter");
+}
+
+fn line(text: &mut String, name: &str, labels: &str, value: impl std::fmt::Display) {
+    let _ = writeln!(text, "{name}{labels} {value}");
 }

@@ -1,18 +1,70 @@
-//! The floor that speaks HTTP: reads requests, asks `app`, writes answers, decides nothing.
+//! The floor that speaks HTTP: reads requests, asks `app`, writes answers, decides nothing. One file for each noun; `routes`
+//! is the table of all of them, `frame` and `idempotency` are the layers around them.
 
+pub mod answer;
+mod boards;
+mod claims;
+mod docs;
+mod events;
+mod extract;
+mod fleets;
+mod frame;
+mod idempotency;
+mod identity;
+mod injections;
+mod logs;
+mod metrics;
 pub mod openapi;
+mod operations;
+mod page;
+mod plugins;
+pub mod routes;
+mod services;
+mod sse;
 pub mod tunnel;
 mod upgrade;
+mod versions;
 pub mod wamp;
 
 use crate::cloud::Cloud;
+use answer::Failure;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{StatusCode, Uri};
+use axum::{Extension, Router, middleware};
+use model::Kind;
+use std::sync::Arc;
+
+/// Largest body that is read.
+pub const MAX_BODY: usize = 1024 * 1024;
 
 /// The address a connection comes from; whoever accepts connections puts it into each request's extensions, so that failed
 /// sign-ins can be counted by it.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub std::net::SocketAddr);
 
-/// Everything that is served on the public port.
-pub fn router(cloud: Cloud) -> axum::Router {
-    axum::Router::new().with_state(cloud)
+/// Everything that is served on the public port. The boards' own routes are outside the frame: they leave HTTP at once.
+pub fn router(cloud: Cloud) -> Router {
+    let counters = Arc::new(metrics::Counters::default());
+    let frame = frame::Frame::new(&cloud, Arc::clone(&counters));
+    routes::router()
+        .fallback(unknown)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(middleware::from_fn_with_state(cloud.clone(), idempotency::keyed))
+        .layer(Extension(counters))
+        .layer(Extension(sse::Places::default()))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn_with_state(frame, frame::frame))
+        .merge(wamp::routes())
+        .merge(tunnel::routes())
+        .with_state(cloud)
+}
+
+async fn unknown(uri: Uri) -> Failure {
+    let path: String = uri.path().chars().take(200).collect();
+    Failure::new(Kind::NotFound, format!("there is nothing at {path}; see /v2/docs"))
+}
+
+async fn not_allowed() -> Failure {
+    Failure::new(Kind::Invalid, "this path does not know this method; see the allow header and /v2/docs")
+        .with_status(StatusCode::METHOD_NOT_ALLOWED)
 }

@@ -1,0 +1,151 @@
+//! `/v2/events`: the event log, as a page of JSON or as a stream that can be resumed.
+//!
+//! A stream ends when its token does, or when its bearer loses the right to look; the client then signs in and resumes.
+
+use crate::app::access::Caller;
+use crate::app::operations::cloud_project;
+use crate::cloud::Cloud;
+use crate::http::answer::Answer;
+use crate::http::extract::{Query, SignedIn, within, wrong};
+use crate::http::sse::{self, Place, Places};
+use crate::identity::tokens::Statement;
+use api::Page;
+use api::events::{Event, Reading};
+use api::page::{DEFAULT_LIMIT, MAX_LIMIT};
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
+use futures_util::{Stream, stream};
+use model::ProjectId;
+use serde_json::json;
+use store::events::{self, EventRow};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// Events in one chunk of a stream.
+const CHUNK: u32 = 200;
+
+/// Read the event log, or follow it (`Accept: text/event-stream`).
+#[utoipa::path(get, path = "/v2/events", tag = "events", params(Reading), responses(
+    (status = 200, content((Page<Event> = "application/json"), (String = "text/event-stream")))
+))]
+pub(crate) async fn list(
+    caller: Caller,
+    SignedIn(said): SignedIn,
+    State(cloud): State<Cloud>,
+    Query(reading): Query<Reading>,
+    Extension(places): Extension<Places>,
+    headers: HeaderMap,
+) -> Answer {
+    if sse::wants_stream(&headers) {
+        let place = places.take()?;
+        let after = match sse::last_event_id(&headers) {
+            Some(id) => Some(id.parse().map_err(|_| wrong("last-event-id is not a number of an event"))?),
+            None => reading.after,
+        };
+        return Ok(sse::answer(follow(cloud, caller, said, after, place)));
+    }
+    Ok(page(&cloud, &caller, reading).await?.into_response())
+}
+
+async fn page(cloud: &Cloud, caller: &Caller, reading: Reading) -> Answer<Response> {
+    let limit = within("limit", reading.limit, DEFAULT_LIMIT, 1..=MAX_LIMIT)?;
+    let after = reading.after.unwrap_or(0);
+    let rows = events::after(&cloud.store, caller.scope(), after, limit).await?;
+    let is_full = usize::try_from(limit).is_ok_and(|limit| rows.len() >= limit);
+    let next = rows.last().filter(|_| is_full).map(|row| row.seq.to_string());
+    Ok(Json(Page { items: rows.into_iter().map(view).collect(), next }).into_response())
+}
+
+struct Follower {
+    cloud: Cloud,
+    scope: Option<ProjectId>,
+    said: Statement,
+    commits: watch::Receiver<i64>,
+    after: i64,
+    first: First,
+    _place: Place,
+}
+
+/// Whether the reader may have missed something.
+enum First {
+    /// It resumes: the log may have been trimmed since.
+    Resumes,
+    /// Nothing can be missing.
+    Goes,
+}
+
+fn follow(
+    cloud: Cloud,
+    caller: Caller,
+    said: Statement,
+    after: Option<i64>,
+    place: Place,
+) -> impl Stream<Item = String> {
+    let commits = cloud.store.watch_events();
+    let (after, first) = match after {
+        Some(after) => (after, First::Resumes),
+        None => (events::last_seq(&cloud.store), First::Goes),
+    };
+    let scope = caller.scope().cloned();
+    let follower = Follower { cloud, scope, said, commits, after, first, _place: place };
+    stream::unfold(follower, |mut follower| async move {
+        let frames = follower.next().await?;
+        Some((frames, follower))
+    })
+}
+
+impl Follower {
+    /// The next frames: events, or a comment after some silence; none when the stream ends.
+    async fn next(&mut self) -> Option<String> {
+        let grant = self.cloud.sign_in.grant(&self.cloud.store, &self.said, self.cloud.now()).await;
+        if !matches!(grant, Ok(Some(_))) || self.cloud.now() >= self.said.expires_at {
+            return None;
+        }
+        let mut frames = self.gap().await?;
+        self.commits.borrow_and_update();
+        let scope = self.scope.as_ref();
+        let rows = events::after(&self.cloud.store, scope, self.after, CHUNK).await.ok()?;
+        for row in rows {
+            self.after = row.seq;
+            let event = view(row);
+            sse::push(&mut frames, Some(event.seq), &event.kind, &json!(event).to_string());
+        }
+        if !frames.is_empty() {
+            return Some(frames);
+        }
+        match timeout(sse::SILENCE, self.commits.changed()).await {
+            // An empty chunk is not sent.
+            Ok(Ok(())) => Some(String::new()),
+            Ok(Err(_)) => None,
+            Err(_) => Some(sse::COMMENT.to_owned()),
+        }
+    }
+
+    /// A frame that tells a resuming reader of events that are not kept any more.
+    async fn gap(&mut self) -> Option<String> {
+        let mut frames = String::new();
+        if let First::Resumes = self.first {
+            self.first = First::Goes;
+            let oldest = events::first_seq(&self.cloud.store).await.ok()?;
+            if self.after.saturating_add(1) < oldest {
+                let data = json!({ "after": self.after, "oldest": oldest }).to_string();
+                sse::push(&mut frames, None::<i64>, "gap", &data);
+            }
+        }
+        Some(frames)
+    }
+}
+
+fn view(row: EventRow) -> Event {
+    Event {
+        seq: row.seq,
+        at: row.at,
+        project: row.project.unwrap_or_else(cloud_project),
+        kind: row.kind,
+        subject_type: row.subject_type,
+        subject_id: row.subject_id,
+        body: row.body,
+    }
+}

@@ -1,0 +1,196 @@
+//! Every route in one table: method, path, and what one must be allowed to do. The router is made from it, and so is the test
+//! that calls each route as everybody.
+
+use crate::cloud::Cloud;
+use crate::http::{
+    boards, claims, docs, events, fleets, identity, injections, logs, metrics, operations, plugins,
+    services, versions,
+};
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::{Extension, Router};
+use model::access::Action;
+
+/// Who may ask at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody.
+    Public,
+    /// Who may do this; on things of which project is decided when the thing is known.
+    May(Action),
+}
+
+/// One route.
+pub struct Route {
+    /// Its method.
+    pub method: Method,
+    /// Its path, with `{names}` for what varies.
+    pub path: &'static str,
+    /// Who may ask.
+    pub access: Access,
+    handler: MethodRouter<Cloud>,
+}
+
+/// The routes of all people.
+pub fn table() -> Vec<Route> {
+    [public(), identity_routes(), things(), on_boards(), history()].into_iter().flatten().collect()
+}
+
+/// A router of the whole table.
+pub fn router() -> Router<Cloud> {
+    table().into_iter().fold(Router::new(), |router, route| {
+        router.route(route.path, route.handler.layer(Extension(route.access)))
+    })
+}
+
+fn public() -> Vec<Route> {
+    vec![
+        get("/", OPEN, versions::root),
+        get("/v2", OPEN, versions::v2),
+        get("/v2/openapi.json", OPEN, docs::document),
+        get("/v2/docs", OPEN, docs::page),
+        get("/v2/docs/docs.js", OPEN, docs::script),
+        get("/v2/docs/docs.css", OPEN, docs::style),
+        get("/livez", OPEN, versions::livez),
+        get("/readyz", OPEN, versions::readyz),
+        get("/metrics", OPEN, metrics::show),
+        get("/identity", OPEN, identity::discovery::versions),
+        get("/identity/", OPEN, identity::discovery::versions),
+        get("/identity/v3", OPEN, identity::discovery::v3),
+        get("/identity/v3/", OPEN, identity::discovery::v3),
+        post("/identity/v3/auth/tokens", OPEN, identity::tokens::create),
+    ]
+}
+
+fn identity_routes() -> Vec<Route> {
+    use identity::{credentials, projects, tokens, users};
+    const CREDENTIALS: &str = "/identity/v3/users/{user}/application_credentials";
+    const CREDENTIAL: &str = "/identity/v3/users/{user}/application_credentials/{credential}";
+    const ROLE: &str = "/identity/v3/projects/{project}/users/{user}/roles/{role}";
+    vec![
+        get("/identity/v3/auth/tokens", read("token:get"), tokens::show),
+        get("/identity/v3/auth/projects", read("token:projects"), projects::mine),
+        get("/identity/v3/projects", operate("project:get"), projects::list),
+        post("/identity/v3/projects", operate("project:create"), projects::create),
+        get("/identity/v3/projects/{project}", operate("project:get_one"), projects::show),
+        get("/identity/v3/roles", operate("role:get"), projects::roles),
+        put(ROLE, operate("role:assign"), projects::assign),
+        delete(ROLE, operate("role:unassign"), projects::unassign),
+        get("/identity/v3/users", operate("user:get"), users::list),
+        post("/identity/v3/users", operate("user:create"), users::create),
+        get("/identity/v3/users/{user}", operate("user:get_one"), users::show),
+        patch("/identity/v3/users/{user}", operate("user:update"), users::change),
+        post("/identity/v3/users/{user}/password", read("user:password"), users::password),
+        get(CREDENTIALS, read("credential:get"), credentials::list),
+        post(CREDENTIALS, read("credential:create"), credentials::create),
+        get(CREDENTIAL, read("credential:get_one"), credentials::show),
+        delete(CREDENTIAL, read("credential:delete"), credentials::delete),
+    ]
+}
+
+fn things() -> Vec<Route> {
+    vec![
+        get("/v2/boards", read("board:get"), boards::list),
+        get("/v2/boards/{board}", read("board:get_one"), boards::show),
+        patch("/v2/boards/{board}", write("board:update"), boards::change),
+        delete("/v2/boards/{board}", own("board:delete"), boards::decommission),
+        post("/v2/boards/{board}/replace", own("board:replace"), boards::replace),
+        get("/v2/claims", read("claim:get"), claims::list),
+        post("/v2/claims", own("claim:create"), claims::create),
+        get("/v2/claims/{claim}", read("claim:get_one"), claims::show),
+        delete("/v2/claims/{claim}", own("claim:delete"), claims::revoke),
+        get("/v2/plugins", read("plugin:get"), plugins::list),
+        post("/v2/plugins", write("plugin:create"), plugins::create),
+        get("/v2/plugins/{plugin}", read("plugin:get_one"), plugins::show),
+        patch("/v2/plugins/{plugin}", write("plugin:update"), plugins::change),
+        delete("/v2/plugins/{plugin}", write("plugin:delete"), plugins::delete),
+        get("/v2/services", read("service:get"), services::list),
+        post("/v2/services", write("service:create"), services::create),
+        get("/v2/services/{service}", read("service:get_one"), services::show),
+        patch("/v2/services/{service}", write("service:update"), services::change),
+        delete("/v2/services/{service}", write("service:delete"), services::delete),
+        get("/v2/fleets", read("fleet:get"), fleets::list),
+        post("/v2/fleets", write("fleet:create"), fleets::create),
+        get("/v2/fleets/{fleet}", read("fleet:get_one"), fleets::show),
+        patch("/v2/fleets/{fleet}", write("fleet:update"), fleets::change),
+        delete("/v2/fleets/{fleet}", write("fleet:delete"), fleets::delete),
+        get("/v2/fleets/{fleet}/boards", read("fleet:boards"), fleets::members),
+    ]
+}
+
+fn on_boards() -> Vec<Route> {
+    const PLUGIN: &str = "/v2/boards/{board}/plugins/{plugin}";
+    const SERVICE: &str = "/v2/boards/{board}/services/{service}";
+    vec![
+        post("/v2/boards/{board}/ping", read("board_action:ping"), boards::ping),
+        post("/v2/boards/{board}/echo", read("board_action:echo"), boards::echo),
+        get("/v2/boards/{board}/network", read("board_action:network"), boards::network),
+        get("/v2/boards/{board}/logs", read("board_action:logs"), logs::of_agent),
+        post("/v2/boards/{board}/reboot", write("board_action:reboot"), boards::reboot),
+        post("/v2/boards/{board}/restart-agent", write("board_action:restart"), boards::restart_agent),
+        get("/v2/boards/{board}/plugins", read("plugin_on_board:get"), injections::list),
+        get(PLUGIN, read("plugin_on_board:get_one"), injections::status),
+        put(PLUGIN, write("plugin_inject:put"), injections::inject),
+        delete(PLUGIN, write("plugin_remove:delete"), injections::remove),
+        post("/v2/boards/{board}/plugins/{plugin}/call", write("plugin_action:call"), injections::call),
+        post("/v2/boards/{board}/plugins/{plugin}/start", write("plugin_action:start"), injections::start),
+        post("/v2/boards/{board}/plugins/{plugin}/stop", write("plugin_action:stop"), injections::stop),
+        post("/v2/boards/{board}/plugins/{plugin}/restart", write("plugin_action:restart"), injections::restart),
+        get("/v2/boards/{board}/plugins/{plugin}/logs", read("plugin_action:logs"), logs::of_plugin),
+        post("/v2/injections", write("plugin_inject:many"), injections::inject_many),
+        get("/v2/boards/{board}/services", read("service_on_board:get"), services::exposed),
+        get(SERVICE, read("service_on_board:get_one"), services::show_exposed),
+        put(SERVICE, write("service_action:enable"), services::enable),
+        delete(SERVICE, write("service_action:disable"), services::disable),
+        post("/v2/boards/{board}/services/{service}/restore", write("service_action:restore"), services::restore),
+    ]
+}
+
+fn history() -> Vec<Route> {
+    vec![
+        get("/v2/operations", read("operation:get"), operations::list),
+        get("/v2/operations/{operation}", read("operation:get_one"), operations::show),
+        post("/v2/operations/{operation}/cancel", write("operation:cancel"), operations::cancel),
+        get("/v2/events", read("event:get"), events::list),
+    ]
+}
+
+const OPEN: Access = Access::Public;
+
+const fn read(name: &'static str) -> Access {
+    Access::May(Action::read(name))
+}
+
+const fn write(name: &'static str) -> Access {
+    Access::May(Action::write(name))
+}
+
+const fn own(name: &'static str) -> Access {
+    Access::May(Action::own(name))
+}
+
+const fn operate(name: &'static str) -> Access {
+    Access::May(Action::operate(name))
+}
+
+macro_rules! methods {
+    ($($name:ident $method:ident;)*) => {$(
+        fn $name<H, T>(path: &'static str, access: Access, handler: H) -> Route
+        where
+            H: Handler<T, Cloud>,
+            T: 'static,
+        {
+            let handler = on(MethodFilter::$method, handler);
+            Route { method: Method::$method, path, access, handler }
+        }
+    )*};
+}
+
+methods! {
+    get GET;
+    post POST;
+    put PUT;
+    patch PATCH;
+    delete DELETE;
+}

@@ -1,0 +1,65 @@
+//! What is asked before anything else: which versions there are, whether the cloud lives, whether it can work.
+
+use crate::cloud::Cloud;
+use crate::http::answer::{Answer, Failure};
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use model::Kind;
+use serde_json::{Value, json};
+
+/// Where a browser that opens the root is led.
+const FOR_BROWSERS: &str = "/v2/docs";
+
+/// `GET /`: upstream's version document; a browser is led on.
+pub(crate) async fn root(State(cloud): State<Cloud>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if accept.is_some_and(|accept| accept.contains("text/html")) {
+        return (StatusCode::SEE_OTHER, [(header::LOCATION, FOR_BROWSERS)]).into_response();
+    }
+    let version = v2_of(&cloud);
+    Json(json!({
+        "name": "Stack4Things",
+        "description": "Makes devices part of the cloud, wherever they are.",
+        "versions": [version],
+        "default_version": version,
+    }))
+    .into_response()
+}
+
+/// `GET /v2`.
+pub(crate) async fn v2(State(cloud): State<Cloud>) -> Json<Value> {
+    let mut version = v2_of(&cloud);
+    if let Some(members) = version.as_object_mut() {
+        members.insert("openapi".into(), format!("{}/v2/openapi.json", cloud.public_url).into());
+        members.insert("docs".into(), format!("{}/v2/docs", cloud.public_url).into());
+    }
+    Json(version)
+}
+
+fn v2_of(cloud: &Cloud) -> Value {
+    json!({
+        "id": "v2",
+        "status": "CURRENT",
+        "version": env!("CARGO_PKG_VERSION"),
+        "min_version": "",
+        "links": [{ "rel": "self", "href": format!("{}/v2", cloud.public_url) }],
+    })
+}
+
+/// `GET /livez`: the process answers.
+pub(crate) async fn livez() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: the store answers too.
+pub(crate) async fn readyz(State(cloud): State<Cloud>) -> Answer<&'static str> {
+    match store::events::first_seq(&cloud.store).await {
+        Ok(_) => Ok("ok\n"),
+        Err(error) => {
+            tracing::error!(%error, "not ready: the store does not answer");
+            Err(Failure::new(Kind::Unreachable, "the store does not answer"))
+        }
+    }
+}
