@@ -7,7 +7,7 @@ use crate::clock::BoardClock;
 use crate::journal::{self, Journal, MAX_ANSWER, Repeat, Turn, Work};
 use crate::operations::Operations;
 use base::tasks::Tasks;
-use model::{BoardId, Kind};
+use model::{BoardId, Kind, OperationId};
 use rpc::envelope::End;
 use rpc::{Board, Call, Envelope, Fault, Method, Nature, Request};
 use serde::Deserialize as _;
@@ -63,16 +63,16 @@ impl<B: Board> Dispatch<B> {
             Nature::Idempotent => Repeat::Harmless,
             Nature::Once => Repeat::Never,
         };
+        let operation = request.uuid;
+        if self.shared.tasks.shutdown().has_begun() {
+            return stopping(operation);
+        }
         let (reply, answer) = oneshot::channel();
         let shared = Arc::clone(&self.shared);
-        let operation = request.uuid;
         self.shared.tasks.spawn("command", async move {
             let _ = reply.send(shared.command(request, call, repeat).await);
         });
-        answer.await.unwrap_or_else(|_| {
-            let fault = Fault::new(Kind::Unreachable, "the agent is stopping; ask again");
-            stamped(Envelope::fault(&fault), operation)
-        })
+        answer.await.unwrap_or_else(|_| stopping(operation))
     }
 
     fn read(&self, method: &str, arguments: &[Value]) -> Result<(Request, Call), Fault> {
@@ -158,7 +158,12 @@ fn bounded(result: Result<Value, Fault>) -> Envelope {
     Envelope::fault(&Fault::new(Kind::Exhausted, text))
 }
 
-fn stamped(mut envelope: Envelope, operation: model::OperationId) -> String {
+fn stopping(operation: OperationId) -> String {
+    let fault = Fault::new(Kind::Unreachable, "the agent is stopping; ask again when it is back");
+    stamped(Envelope::fault(&fault), operation)
+}
+
+fn stamped(mut envelope: Envelope, operation: OperationId) -> String {
     envelope.req_id = Some(operation.to_string());
     envelope.to_text()
 }
@@ -172,5 +177,96 @@ impl From<journal::Error> for Fault {
             E::Stopped => Kind::Unreachable,
         };
         Self::new(kind, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::tasks::Shutdown;
+    use model::{PluginId, ProjectId, Timestamp};
+    use rpc::envelope::FaultKind;
+    use serde_json::json;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// Panics on removals, answers much to stops, counts injections slowly.
+    #[derive(Default)]
+    struct Odd(AtomicU32);
+
+    impl Board for Odd {
+        async fn handle(&self, _: Request, call: Call) -> Result<Value, Fault> {
+            match call {
+                Call::PluginRemove(_) => panic!("a defect"),
+                Call::PluginStop(_) => Ok("x".repeat(MAX_ANSWER).into()),
+                _ => {
+                    tokio::task::yield_now().await;
+                    Ok(self.0.fetch_add(1, Ordering::Relaxed).into())
+                }
+            }
+        }
+    }
+
+    struct World {
+        dispatch: Dispatch<Odd>,
+        board: Arc<Odd>,
+        me: BoardId,
+        tasks: Tasks,
+        _dir: tempfile::TempDir,
+    }
+
+    fn world() -> World {
+        let dir = tempfile::tempdir().unwrap();
+        let (me, board) = (BoardId::new(), Arc::new(Odd::default()));
+        let journal = Journal::open(&dir.path().join("journal"), Timestamp::default()).unwrap();
+        let clock = Arc::new(BoardClock::open(&dir.path().join("clock")));
+        let tasks = Tasks::new(Shutdown::new());
+        let operations = Operations::default();
+        let dispatch =
+            Dispatch::new(me, Arc::clone(&board), journal, operations, clock, tasks.clone());
+        World { dispatch, board, me, tasks, _dir: dir }
+    }
+
+    impl World {
+        async fn ask(&self, method: &str, operation: OperationId) -> Envelope {
+            let now = self.dispatch.shared.clock.now();
+            let request = Request::new(operation, self.me, ProjectId::new(), method, now, None);
+            let arguments = [json!(request), json!(PluginId::new()), json!({})];
+            let text = self.dispatch.answer(method, &arguments).await;
+            let envelope = Envelope::parse(&text.into()).unwrap();
+            assert_eq!(envelope.req_id, Some(operation.to_string()));
+            envelope
+        }
+    }
+
+    #[tokio::test]
+    async fn a_defect_in_a_handler_ends_its_operation_as_unknown_and_nothing_else() {
+        let world = world();
+        let operation = OperationId::new();
+        let first = world.ask("PluginRemove", operation).await;
+        assert_eq!(first.kind, Some(FaultKind::End(End::Unknown)));
+        assert_eq!(world.ask("PluginRemove", operation).await, first);
+        assert_eq!(world.ask("PluginCall", OperationId::new()).await.message, 0);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_large_is_a_fault() {
+        let fault = world().ask("PluginStop", OperationId::new()).await.into_value().unwrap_err();
+        assert_eq!(fault.kind, Kind::Exhausted);
+    }
+
+    #[tokio::test]
+    async fn a_command_goes_on_when_the_asker_is_gone_and_a_stopping_agent_takes_none() {
+        let world = world();
+        let operation = OperationId::new();
+        {
+            let mut asking = std::pin::pin!(world.ask("PluginCall", operation));
+            // Polled once, so that the command is under way; then nobody waits for it.
+            assert!(tokio::time::timeout(Duration::ZERO, &mut asking).await.is_err());
+        }
+        assert_eq!(world.ask("PluginCall", operation).await.message, 0);
+        assert_eq!(world.board.0.load(Ordering::Relaxed), 1);
+        world.tasks.clone().finish(Duration::from_secs(5)).await;
+        let fault = world.ask("PluginCall", OperationId::new()).await.into_value().unwrap_err();
+        assert_eq!(fault.kind, Kind::Unreachable);
     }
 }

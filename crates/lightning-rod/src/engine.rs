@@ -113,7 +113,7 @@ impl Agent {
         let mut is_told = false;
         loop {
             if let Some(identity) = self.home.identity()? {
-                self.home.remove_dropped_claim()?;
+                self.drop_claim()?;
                 return Ok(identity);
             }
             if let Some(claim) = self.home.dropped_claim()? {
@@ -126,6 +126,15 @@ impl Agent {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// A claim is kept nowhere once the machine is a board.
+    fn drop_claim(&self) -> Result<(), Error> {
+        if self.home.dropped_claim()?.is_some() {
+            tracing::info!("this machine is enrolled; the file claim is removed");
+            self.home.remove_dropped_claim()?;
+        }
+        Ok(())
     }
 
     async fn use_claim(&self, claim: &str) {

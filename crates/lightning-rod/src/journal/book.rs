@@ -130,6 +130,11 @@ impl Book {
         over.into_iter().for_each(|operation| self.forget(operation));
     }
 
+    /// Drops the oldest ended entries until there are no more than [`MAX_ENTRIES`].
+    pub(super) fn shrink(&mut self) {
+        while self.entries.len() > MAX_ENTRIES && self.drop_oldest_ended() {}
+    }
+
     /// Drops the oldest ended entry; false when there is none.
     pub(super) fn drop_oldest_ended(&mut self) -> bool {
         let oldest = self.order.values().copied().find(|operation| {

@@ -179,6 +179,8 @@ impl Owner {
             book.end(operation, Answer::Stored(Place { offset, length }));
         }
         let mut this = Self { book, file, waiting: HashMap::new(), compact_at: COMPACT_AT, now };
+        this.book.expire(now);
+        this.book.shrink();
         this.compact_if_due();
         Ok(this)
     }

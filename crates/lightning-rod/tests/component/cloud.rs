@@ -67,6 +67,9 @@ pub(crate) struct Cloud {
     running: Option<Running>,
 }
 
+/// Answers a call, or never.
+type Procedure = fn(&Mutex<Memory>, &wamp::Invocation) -> Option<Result<Value, Fault>>;
+
 struct Running {
     router: Router<TestPolicy>,
     agent: Session,
@@ -122,10 +125,7 @@ impl Cloud {
         self.running = Some(Running { router, agent, listening });
     }
 
-    fn handler(
-        &self,
-        answer: fn(&Mutex<Memory>, &wamp::Invocation) -> Option<Result<Value, Fault>>,
-    ) -> Handler {
+    fn handler(&self, answer: Procedure) -> Handler {
         let memory = Arc::clone(&self.memory);
         Arc::new(move |invocation| {
             let envelope = answer(&memory, &invocation).map(|result| match result {

@@ -1,0 +1,130 @@
+//! The link on which the cloud reaches the services of this board.
+//!
+//! Invariants: both ends prove their keys before the first channel; the link is opened when the table of services has
+//! something in it, and stands from then on; it comes back by itself, with growing waits.
+
+mod connection;
+mod services;
+
+pub use connection::Connection;
+pub use services::{LinkState, MAX_SERVICES, Services};
+
+use crate::cloud::{Cloud, Error};
+use base::backoff::Backoff;
+use base::key::{KeyPair, PublicKey};
+use base::tasks::Shutdown;
+use model::BoardId;
+use std::time::{Duration, Instant};
+use tunnel::Link;
+use tunnel::handshake::{Credentials, HANDSHAKE_DEADLINE};
+
+/// Where links are opened, below the cloud's address.
+pub const PATH: &str = "/tunnel";
+/// A link that stood so long was a good one: waiting starts small again.
+const GOOD_LINK: Duration = Duration::from_secs(10);
+/// Time that channels get to finish when the agent ends.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Who the board is on a link, and whom it expects there.
+#[derive(Debug, Clone)]
+pub struct LinkCredentials {
+    identity: String,
+    key: KeyPair,
+    cloud: PublicKey,
+}
+
+impl LinkCredentials {
+    /// The board proves `key`; the other end must prove `cloud`.
+    #[must_use]
+    pub fn new(board: BoardId, key: KeyPair, cloud: PublicKey) -> Self {
+        Self { identity: board.to_string(), key, cloud }
+    }
+}
+
+impl Credentials for LinkCredentials {
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    fn sign(&self, transcript: &[u8]) -> [u8; 64] {
+        self.key.sign(transcript)
+    }
+
+    fn check_peer(&self, transcript: &[u8], signature: &[u8; 64]) -> bool {
+        self.cloud.verifies(transcript, signature)
+    }
+}
+
+/// Keeps the link until `shutdown`.
+pub async fn run(
+    services: Services,
+    cloud: Cloud,
+    credentials: LinkCredentials,
+    liveness: websocket::Settings,
+    shutdown: Shutdown,
+) {
+    let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
+    loop {
+        if shutdown.until(services.not_empty()).await.is_none() {
+            return;
+        }
+        let started = Instant::now();
+        let ended = one_link(&services, &cloud, &credentials, liveness, &shutdown).await;
+        services.link.send_replace(LinkState::Down);
+        if shutdown.has_begun() {
+            return;
+        }
+        if started.elapsed() > GOOD_LINK {
+            backoff.reset();
+        }
+        let wait = backoff.next_delay(base::secret::random_unit());
+        tracing::warn!(reason = ended, retry_in_ms = wait.as_millis() as u64, "tunnel link lost");
+        let woken = shutdown.until(tokio::time::timeout(wait, services.wake.notified()));
+        if woken.await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Opens a link and stays on it; gives back why it ended.
+async fn one_link(
+    services: &Services,
+    cloud: &Cloud,
+    credentials: &LinkCredentials,
+    liveness: websocket::Settings,
+    shutdown: &Shutdown,
+) -> String {
+    let opened = shutdown.until(open(cloud, credentials)).await;
+    let connection = match opened {
+        Some(Ok(connection)) => connection,
+        Some(Err(error)) => return error,
+        None => return "the agent is stopping".into(),
+    };
+    let settings = tunnel::Settings { liveness, ..tunnel::Settings::default() };
+    let (link, driver) = Link::new(connection, services.clone(), settings);
+    tracing::info!("tunnel link up");
+    services.link.send_replace(LinkState::Up);
+    let ended = {
+        let running = driver.run();
+        let leaving = async {
+            shutdown.begun().await;
+            link.shutdown(GRACE).await
+        };
+        tokio::select! {
+            ended = running => ended,
+            ended = leaving => ended,
+        }
+    };
+    ended.to_string()
+}
+
+async fn open(
+    cloud: &Cloud,
+    credentials: &LinkCredentials,
+) -> Result<tunnel::Authenticated<Box<dyn crate::cloud::Stream>>, String> {
+    let text = |error: Error| error.to_string();
+    let opened = cloud.open(PATH, &[], tunnel::handshake::limits()).await.map_err(text)?;
+    tunnel::handshake::dial(opened.socket, credentials, HANDSHAKE_DEADLINE)
+        .await
+        .map_err(|error| error.to_string())
+}
