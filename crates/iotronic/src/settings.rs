@@ -398,4 +398,33 @@ mod tests {
             assert!(error.contains(named), "{error}");
         }
     }
+
+    /// The keys of a section, out of what is said about a key that does not exist.
+    fn keys(section: Option<&str>) -> Vec<String> {
+        let variable = section.map_or("ZZZ".to_owned(), |section| format!("{section}__ZZZ"));
+        let error = from(&[(&variable.to_uppercase(), "1")]).unwrap_err().to_string();
+        let expected = error.split("expected").nth(1).unwrap();
+        expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_key_is_documented_and_nothing_else_is() {
+        let mut known = Vec::new();
+        for name in keys(None) {
+            if name == "public_url" {
+                known.push(name);
+                continue;
+            }
+            known.extend(keys(Some(&name)).iter().map(|key| format!("{name}.{key}")));
+        }
+        let document = include_str!("../../../docs/configuration.md");
+        let chapter = document.split("## iotronic").nth(1).unwrap();
+        let table = chapter.split("\n### ").next().unwrap();
+        let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
+        let mut documented: Vec<_> =
+            rows.map(|row| row.split('`').next().unwrap().to_owned()).collect();
+        known.sort();
+        documented.sort();
+        assert_eq!(known, documented);
+    }
 }

@@ -4,21 +4,23 @@ mod deadlines;
 mod retention;
 mod sweep;
 
+use crate::app::exposures;
 use crate::cloud::Cloud;
 use base::tasks::Tasks;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 
 /// Starts all of them.
 pub fn start(cloud: &Cloud, tasks: &Tasks) {
     let stop = tasks.shutdown();
-    let (ends, cuts, rings) = (stop.clone(), stop.clone(), stop.clone());
-    let (deadlines, retention, sweep) = (cloud.clone(), cloud.clone(), cloud.clone());
-    tasks.spawn("deadlines", async move {
-        ends.until(deadlines::run(deadlines)).await;
-    });
-    tasks.spawn("retention", async move {
-        cuts.until(retention::run(retention)).await;
-    });
-    tasks.spawn("sweep", async move {
-        rings.until(sweep::run(sweep)).await;
-    });
+    let until_stop = |name, work: BoxFuture<'static, ()>| {
+        let stop = stop.clone();
+        tasks.spawn(name, async move {
+            stop.until(work).await;
+        });
+    };
+    until_stop("deadlines", deadlines::run(cloud.clone()).boxed());
+    until_stop("retention", retention::run(cloud.clone()).boxed());
+    until_stop("sweep", sweep::run(cloud.clone()).boxed());
+    until_stop("removed exposures", exposures::close_removed(cloud.clone()).boxed());
 }
