@@ -38,18 +38,20 @@ pub(crate) struct Connection<S> {
     writer: Writer<WriteHalf<S>>,
     serialiser: Serialiser,
     scratch: Vec<u8>,
+    /// The close code of RFC 6455 for what went wrong below WAMP.
+    close_code: Option<u16>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     pub(crate) fn new(websocket: WebSocket<S>, serialiser: Serialiser) -> Self {
         let (reader, writer) = websocket.split();
-        Self { reader, writer, serialiser, scratch: Vec::new() }
+        Self { reader, writer, serialiser, scratch: Vec::new(), close_code: None }
     }
 
     /// The next message; pings are answered on the way. For establishing only: one write for each answer.
     pub(crate) async fn receive(&mut self) -> Result<Message, Ended> {
         loop {
-            let frame = self.reader.next().await.map_err(|error| lost(&error))?;
+            let frame = self.reader.next().await;
             match self.open(frame)? {
                 Some(message) => return Ok(message),
                 None => self.writer.flush().await.map_err(|error| lost(&error))?,
@@ -90,7 +92,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     /// What a frame means: a message, or nothing for the session.
-    fn open(&mut self, frame: websocket::Message) -> Result<Option<Message>, Ended> {
+    fn open(&mut self, frame: Result<websocket::Message, Error>) -> Result<Option<Message>, Ended> {
+        let frame = frame.map_err(|error| {
+            self.close_code = error.close_code();
+            lost(&error)
+        })?;
         if let Some(reply) = frame.reply() {
             self.writer.feed(&reply);
         }
@@ -210,7 +216,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     ) -> Result<(), Ended> {
         let mut frame = frame;
         for _ in 0..BATCH {
-            if let Some(message) = self.open(frame.map_err(|error| lost(&error))?)? {
+            if let Some(message) = self.open(frame)? {
                 deliver(message, inbound)?;
             }
             frame = match self.reader.next_buffered() {
@@ -220,14 +226,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             };
         }
         // One more frame is in hand: it is handled too, then the others get their turn.
-        match self.open(frame.map_err(|error| lost(&error))?)? {
+        match self.open(frame)? {
             Some(message) => deliver(message, inbound),
             None => Ok(()),
         }
     }
 
     async fn farewell(&mut self, ended: &Ended) {
-        let Some((reason, text)) = ended.farewell() else { return };
+        match ended.farewell() {
+            Some((reason, text)) => self.say_goodbye(ended, reason, text).await,
+            // The echo of the peer's close frame may wait to be sent.
+            None if matches!(ended, Ended::Lost(_)) => {}
+            None => return,
+        }
+        if let Err(error) = self.writer.shutdown().await {
+            tracing::debug!(%error, "the farewell was not sent");
+        }
+    }
+
+    async fn say_goodbye(&mut self, ended: &Ended, reason: &str, text: &str) {
         let message = match ended {
             Ended::Violation(what) => Message::abort(reason, what),
             _ => Message::goodbye(reason, text),
@@ -236,11 +253,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if matches!(ended, Ended::Closed) && self.writer.flush().await.is_ok() {
             self.await_goodbye().await;
         }
-        let code = if matches!(ended, Ended::Violation(_)) { 1002 } else { 1000 };
+        let code = match ended {
+            Ended::Violation(_) => self.close_code.unwrap_or(1002),
+            _ => 1000,
+        };
         self.writer.feed(&websocket::Message::Close(Some(CloseReason::new(code, reason))));
-        if let Err(error) = self.writer.shutdown().await {
-            tracing::debug!(%error, "the farewell was not sent");
-        }
     }
 
     /// Reads on until the peer has said goodbye too, or is gone.

@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use wamp::uri::error;
 use wamp::{Arguments, CallError, CallOptions, Ended, Match, RouterSettings, Serialiser};
-use websocket::{Message, Reader, Writer};
+use websocket::{CloseReason, Message, Reader, Writer};
 use world::{REALM, World, echo, open, within};
 
 /// A peer that speaks by hand.
@@ -111,15 +111,29 @@ async fn garbage_ends_its_session_with_a_reason_and_no_other() {
 }
 
 #[tokio::test]
-async fn an_oversized_message_ends_its_session() {
+async fn an_oversized_message_ends_its_session_with_1009() {
+    let mut world = World::start().await;
+    let Raw { mut reader, writer } = Raw::joined(&world).await;
+    let header = [0x81, 0xff, 0, 0, 0, 0, 0x7f, 0, 0, 0, 1, 2, 3, 4];
+    let mut io = writer.into_inner();
+    io.write_all(&header).await.unwrap();
+    let Message::Text(abort) = within(reader.next()).await.unwrap() else { panic!("an abort") };
+    assert!(String::from_utf8_lossy(&abort).contains("longer than the limit"), "{abort:?}");
+    let Message::Close(Some(reason)) = within(reader.next()).await.unwrap() else {
+        panic!("a close frame")
+    };
+    assert_eq!(reason.code, 1009);
+    assert!(matches!(world.next_end().await, Ended::Violation(_)));
+}
+
+#[tokio::test]
+async fn a_close_frame_without_goodbye_is_echoed() {
     let mut world = World::start().await;
     let mut raw = Raw::joined(&world).await;
-    let long = format!(r#"[16,1,{{}},"topic",["{}"]]"#, "x".repeat(world::LIMITS.max_message));
-    raw.writer.feed(&Message::Text(long.into()));
-    // The router hangs up in the middle of it, so that sending it may fail.
-    drop(within(raw.writer.flush()).await);
-    let Ended::Violation(what) = world.next_end().await else { panic!("a violation") };
-    assert!(what.contains("longer than the limit"), "{what}");
+    raw.send(Message::Close(Some(CloseReason::new(1001, "going")))).await;
+    let echo = within(raw.reader.next()).await.unwrap();
+    assert_eq!(echo, Message::Close(Some(CloseReason::new(1001, ""))));
+    assert!(matches!(world.next_end().await, Ended::Lost(_)));
 }
 
 #[tokio::test]

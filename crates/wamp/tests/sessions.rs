@@ -6,6 +6,7 @@ mod world;
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 use wamp::uri::error;
@@ -13,6 +14,7 @@ use wamp::{
     Anonymous, Arguments, CallError, CallOptions, ClientSettings, ConnectError, Credentials, Ended,
     Fault, Match, RequestError, RouterSettings, Serialiser,
 };
+use websocket::{Role, WebSocket};
 use world::{Key, Link, REALM, World, echo, eventually, handler, join, silence, within};
 
 fn sample() -> Arguments {
@@ -465,6 +467,59 @@ async fn a_dead_link_is_found_within_three_and_a_half_seconds_while_a_call_waits
     assert!(matches!(to_board, Err(CallError::Fault(fault)) if fault.uri == error::CANCELED));
     assert_eq!(to_agent, Err(CallError::Lost(Ended::Silent)));
     assert_eq!(world.next_end().await, Ended::Silent);
+}
+
+#[tokio::test]
+async fn idle_links_are_kept_by_pings_and_dead_ones_found() {
+    let quick = websocket::Settings {
+        idle_ping: Duration::from_millis(50),
+        idle_dead: Duration::from_secs(1),
+        ..websocket::Settings::default()
+    };
+    let mut settings = RouterSettings::realm(REALM);
+    settings.liveness = quick;
+    let mut world = World::with(settings).await;
+    let link = Link::to(world.address).await;
+    let board = join(link.address, Serialiser::Json, Anonymous, quick.into()).await.unwrap();
+    let held = tokio::time::timeout(Duration::from_millis(1500), board.closed()).await;
+    assert!(held.is_err(), "pings keep the link: {held:?}");
+    link.swallow();
+    assert_eq!(within(board.closed()).await, Ended::Silent);
+    assert_eq!(world.next_end().await, Ended::Silent);
+}
+
+#[tokio::test]
+async fn a_subscription_ends_when_its_last_subscriber_gives_it_up() {
+    let world = World::start().await;
+    let board = world.client(Serialiser::Cbor).await;
+    let first = within(board.subscribe("t", Match::Exact, 4)).await.unwrap();
+    let mut second = within(board.subscribe("t", Match::Exact, 4)).await.unwrap();
+    let agent = world.router.local("agent", "cloud");
+    within(board.unsubscribe(first)).await.unwrap();
+    within(agent.publish_acknowledged("t", Arguments::one(1))).await.unwrap();
+    assert_eq!(within(second.next()).await.unwrap().arguments, Arguments::one(1));
+    let id = second.id;
+    within(board.unsubscribe(second)).await.unwrap();
+    let fresh = within(board.subscribe("t", Match::Exact, 4)).await.unwrap();
+    assert_ne!(fresh.id, id, "the old subscription is gone");
+}
+
+#[tokio::test]
+async fn a_connection_whose_task_is_dropped_leaves_its_realm() {
+    let world = World::start().await;
+    let (near, far) = tokio::io::duplex(4096);
+    let server = WebSocket::new(far, Role::Server, world::LIMITS, Bytes::new());
+    let client = WebSocket::new(near, Role::Client, world::LIMITS, Bytes::new());
+    let router = world.router.clone();
+    let serving = tokio::spawn(async move { router.serve(server, Serialiser::Cbor, None).await });
+    let roles = wamp::Roles::default();
+    let settings = ClientSettings::default();
+    let joining = wamp::connect(client, Serialiser::Cbor, REALM, roles, Anonymous, settings);
+    let session = within(joining).await.unwrap();
+    assert_eq!(world.router.sessions(), 1);
+    serving.abort();
+    assert!(matches!(within(session.closed()).await, Ended::Lost(_)));
+    eventually("the session is gone", || world.router.sessions() == 0).await;
 }
 
 #[tokio::test]

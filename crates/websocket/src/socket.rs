@@ -119,6 +119,11 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Ok(self.io.flush().await?)
     }
 
+    /// The stream below; what is pending is dropped.
+    pub fn into_inner(self) -> W {
+        self.io
+    }
+
     /// Ends the outgoing stream (FIN, and TLS close where there is TLS), after what is pending.
     pub async fn shutdown(&mut self) -> Result<(), Error> {
         self.flush().await?;

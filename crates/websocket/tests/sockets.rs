@@ -111,6 +111,28 @@ async fn the_end_of_the_stream_inside_a_frame_is_told_from_a_clean_end() {
 }
 
 #[tokio::test]
+async fn reads_and_flushes_that_are_dropped_halfway_lose_nothing() {
+    let (near, far) = tokio::io::duplex(100);
+    let near = WebSocket::new(near, websocket::Role::Client, LIMITS, Bytes::new());
+    let far = WebSocket::new(far, websocket::Role::Server, LIMITS, Bytes::new());
+    let ((_keep, mut writer), (mut reader, _keep_too)) = (near.split(), far.split());
+    for number in 0..200u32 {
+        writer.feed(&Message::Binary(vec![number as u8; 37].into()));
+    }
+    for number in 0..200u32 {
+        let message = loop {
+            // Whichever is ready first; the other is dropped in the middle of its work.
+            tokio::select! {
+                message = reader.next() => break message.unwrap(),
+                flushed = writer.flush(), if writer.pending() > 0 => flushed.unwrap(),
+            }
+        };
+        assert_eq!(message, Message::Binary(vec![number as u8; 37].into()));
+    }
+    assert_eq!(writer.pending(), 0);
+}
+
+#[tokio::test]
 async fn an_oversized_message_ends_the_connection_with_1009() {
     let (client, server) = pair(Limits { max_message: 1000 }).await;
     let server = tokio::spawn(echo(server));

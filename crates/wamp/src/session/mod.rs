@@ -220,6 +220,18 @@ impl Session {
         Ok(Subscription { id, events, missed })
     }
 
+    /// Gives a subscription up. Dropping it only stops the queue: the router goes on sending.
+    pub async fn unsubscribe(&self, subscription: Subscription) -> Result<(), RequestError> {
+        let id = subscription.id;
+        drop(subscription);
+        if self.shared.has_subscribers(id) {
+            return Ok(());
+        }
+        let message = |request| Message::Unsubscribe { request, subscription: id };
+        self.request(Waiter::Acknowledge, message).await?;
+        Ok(())
+    }
+
     /// Publishes without waiting for an answer; nobody learns if the router refuses.
     pub fn publish(&self, topic: &str, arguments: Arguments) -> Result<(), Ended> {
         let request = self.shared.next_request()?;

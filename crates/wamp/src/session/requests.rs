@@ -147,6 +147,17 @@ impl Requests {
         });
     }
 
+    /// Whether anyone still listens to a subscription; forgets those who do not.
+    pub(super) fn has_subscribers(&mut self, subscription: u64) -> bool {
+        let Some(subscribers) = self.subscribed.get_mut(&subscription) else { return false };
+        subscribers.retain(|subscriber| !subscriber.queue.is_closed());
+        let has_some = !subscribers.is_empty();
+        if !has_some {
+            self.subscribed.remove(&subscription);
+        }
+        has_some
+    }
+
     /// Prepares an invocation; `None` if the registration is not (or no longer) ours.
     pub(super) fn invoke(
         &mut self,

@@ -90,6 +90,10 @@ impl Shared {
         self.lock().forget(request)
     }
 
+    pub(super) fn has_subscribers(&self, subscription: u64) -> bool {
+        self.lock().has_subscribers(subscription)
+    }
+
     pub(super) fn settle_invocation(&self, request: u64) -> bool {
         self.lock().settle(request)
     }
