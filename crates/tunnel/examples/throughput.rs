@@ -28,14 +28,20 @@ async fn main() {
     let source = service(move |stream| send(stream, total)).await;
     let sink = service(receive_all).await;
     let echo = service(echo).await;
+    println!(
+        "1,000 idle connections{:>8.1} kB each",
+        memory_of_a_thousand(forward(echo).await).await
+    );
     println!("{megabytes} MB, median of {ROUNDS} rounds");
-    println!("{:28}{:>12}{:>12}{:>8}", "", "direct", "forwarded", "ratio");
+    println!("{:28}{:>12}{:>12}{:>12}{:>8}", "", "direct", "two relays", "forwarded", "ratio");
 
     for streams in [1, 8] {
         let mut rows = Rows::default();
         let forwarded = forward(source).await;
+        let relayed = relay(relay(source).await).await;
         for _ in 0..ROUNDS {
             rows.direct.push(download(source, streams, total).await);
+            rows.relayed.push(download(relayed, streams, total).await);
             rows.forwarded.push(download(forwarded, streams, total).await);
         }
         rows.print(&format!("download, {streams} stream(s)"));
@@ -45,21 +51,31 @@ async fn main() {
     }
     let mut rows = Rows::default();
     let forwarded = forward(sink).await;
+    let relayed = relay(relay(sink).await).await;
     for _ in 0..ROUNDS {
         rows.direct.push(upload(sink, total).await);
+        rows.relayed.push(upload(relayed, total).await);
         rows.forwarded.push(upload(forwarded, total).await);
     }
     rows.print("upload, 1 stream");
 
     let forwarded = forward(echo).await;
-    println!("1,000 idle connections{:>39.1} kB each", memory_of_a_thousand(echo, forwarded).await);
-    println!("round trip, us{:>26.1}{:>12.1}", trip(echo).await, trip(forwarded).await);
-    println!("connections/s, 8 parallel{:>15.0}{:>12.0}", rate(echo).await, rate(forwarded).await);
+    println!("round trip, us{:>26.1}{:>24.1}", trip(echo).await, trip(forwarded).await);
+    println!("connections/s, 8 parallel{:>15.0}{:>24.0}", rate(echo).await, rate(forwarded).await);
 }
 
 async fn forward(target: SocketAddr) -> SocketAddr {
     let pair = link(Table::one(target), Settings::default()).await;
     public_port(pair.cloud).await
+}
+
+/// Two of these in a row are what any forwarding by way of a link has to pay at least.
+async fn relay(target: SocketAddr) -> SocketAddr {
+    service(move |mut near| async move {
+        let mut far = TcpStream::connect(target).await.unwrap();
+        let _ = tokio::io::copy_bidirectional_with_sizes(&mut near, &mut far, 65_536, 65_536).await;
+    })
+    .await
 }
 
 async fn send(mut stream: TcpStream, total: usize) {
@@ -151,22 +167,18 @@ async fn trip(address: SocketAddr) -> f64 {
     median(&mut took)
 }
 
-/// Resident kilobytes that a forwarded connection costs beyond a direct one: one channel, both ends,
-/// and the two more sockets.
-async fn memory_of_a_thousand(direct: SocketAddr, forwarded: SocketAddr) -> f64 {
-    let mut grown = [0.0; 2];
-    for (grown, address) in grown.iter_mut().zip([direct, forwarded]) {
-        let before = resident_kilobytes();
-        let mut open = Vec::new();
-        for _ in 0..1_000 {
-            let mut stream = TcpStream::connect(address).await.unwrap();
-            stream.write_all(b"x").await.unwrap();
-            stream.read_exact(&mut [0; 1]).await.unwrap();
-            open.push(stream);
-        }
-        *grown = resident_kilobytes() - before;
+/// Resident kilobytes of a forwarded connection: one channel, both ends, their two tasks and sockets,
+/// and the client and the echo service around them.
+async fn memory_of_a_thousand(address: SocketAddr) -> f64 {
+    let before = resident_kilobytes();
+    let mut open = Vec::new();
+    for _ in 0..1_000 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"x").await.unwrap();
+        stream.read_exact(&mut [0; 1]).await.unwrap();
+        open.push(stream);
     }
-    (grown[1] - grown[0]) / 1_000.0
+    (resident_kilobytes() - before) / 1_000.0
 }
 
 fn resident_kilobytes() -> f64 {
@@ -199,6 +211,7 @@ async fn rate(address: SocketAddr) -> f64 {
 #[derive(Default)]
 struct Rows {
     direct: Vec<Run>,
+    relayed: Vec<Run>,
     forwarded: Vec<Run>,
 }
 
@@ -206,11 +219,16 @@ impl Rows {
     fn print(&self, what: &str) {
         let speed = |runs: &[Run]| median_of(runs, |run| run.megabytes_per_second);
         let cpu = |runs: &[Run]| median_of(runs, |run| run.cpu_per_gib);
-        let (direct, forwarded) = (speed(&self.direct), speed(&self.forwarded));
-        println!("{what:28}{direct:>7.0} MB/s{forwarded:>7.0} MB/s{:>8.2}", forwarded / direct);
-        let (direct, forwarded) = (cpu(&self.direct), cpu(&self.forwarded));
+        let (direct, relayed) = (speed(&self.direct), speed(&self.relayed));
+        let forwarded = speed(&self.forwarded);
         println!(
-            "{:28}{direct:>6.2} s/GiB{forwarded:>6.2} s/GiB{:>+8.2}",
+            "{what:28}{direct:>7.0} MB/s{relayed:>7.0} MB/s{forwarded:>7.0} MB/s{:>8.2}",
+            forwarded / direct
+        );
+        let (direct, relayed) = (cpu(&self.direct), cpu(&self.relayed));
+        let forwarded = cpu(&self.forwarded);
+        println!(
+            "{:28}{direct:>6.2} s/GiB{relayed:>6.2} s/GiB{forwarded:>6.2} s/GiB{:>+8.2}",
             "  CPU, all four ends",
             forwarded - direct
         );
