@@ -6,8 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use super::dealer::unknown_match;
 use super::peer::Peer;
+use super::registrations::unknown_match;
 use super::{Core, Disclosure, Turn, disclose, flag, pass_through};
 use crate::codec::Serialiser;
 use crate::message::{Message, code};

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Core;
 use super::Turn;
-use super::dealer::Registration;
+use super::registrations::Registration;
 use crate::policy::Identity;
 use crate::uri::error;
 use crate::{Arguments, Fault};

@@ -11,6 +11,7 @@ mod ids;
 mod meta;
 mod patterns;
 mod peer;
+mod registrations;
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
@@ -109,7 +110,7 @@ pub(crate) struct Core {
     disclosure: Disclosure,
     ids: Ids,
     peers: HashMap<u64, Peer>,
-    registrations: HashMap<u64, dealer::Registration>,
+    registrations: HashMap<u64, registrations::Registration>,
     procedures: Patterns,
     subscriptions: HashMap<u64, broker::Subscription>,
     topics: Patterns,
