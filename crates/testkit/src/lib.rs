@@ -32,6 +32,7 @@ pub use program::{Program, program_path};
 pub use raw_http::{Answer, RawHttp};
 pub use sim_board::{Conduct, Reply, SimulatedBoard};
 pub use skip::{Need, lacks};
+pub use rustix::process::Signal;
 pub use slot::Slot;
 pub use wait::{PATIENCE, until};
 pub use world::{World, WorldOptions};

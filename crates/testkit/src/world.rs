@@ -303,7 +303,6 @@ impl World {
 
     /// A plugin in the cloud. `new` lacks only what is usual: [`api::plugins::New`].
     #[track_caller]
-    #[must_use]
     pub fn plugin(&self, name: &str, language: &str, mode: &str, source: &str) -> Plugin {
         let new = json!({ "name": name, "language": language, "mode": mode, "source": source });
         self.admin().post(api::plugins::PATH, &new).unwrap()
@@ -311,7 +310,6 @@ impl World {
 
     /// A service in the cloud.
     #[track_caller]
-    #[must_use]
     pub fn service(&self, name: &str, port: u16) -> Service {
         self.admin().post(api::services::PATH, &json!({ "name": name, "port": port })).unwrap()
     }

@@ -2,3 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod bad_input;
+mod boards;
+mod cli;
+mod crashes;
+mod identity;
+mod liveness;
+mod operations;
+mod plugins;
+mod protocol;
+mod serve;
+mod services;
+mod tls;

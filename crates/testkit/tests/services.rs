@@ -1,0 +1,264 @@
+//! Services: bytes through a public port to a board's loopback, exactly, and cut when they should be.
+
+use api::client::Method;
+use model::Kind;
+use serde_json::{Value, json};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+use testkit::{Board, LocalService, PATIENCE, Talk, World, until};
+
+fn visit(port: u16) -> TcpStream {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// Bytes that differ for each seed and show when a piece is missing or out of order.
+fn noise(seed: u32, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
+    let step = |_| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state.to_le_bytes()[0]
+    };
+    (0..length).map(step).collect()
+}
+
+fn echoes(port: u16, seed: u32, length: usize) -> Result<(), String> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).map_err(|e| e.to_string())?;
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let sent = noise(seed, length);
+    let mut writer = stream.try_clone().unwrap();
+    let bytes = sent.clone();
+    let writing = std::thread::spawn(move || {
+        writer.write_all(&bytes)?;
+        writer.shutdown(Shutdown::Write)
+    });
+    let mut back = Vec::new();
+    let read = stream.read_to_end(&mut back);
+    writing.join().unwrap().map_err(|error| format!("writing: {error}"))?;
+    read.map_err(|error| format!("reading: {error} after {} bytes", back.len()))?;
+    if back == sent { Ok(()) } else { Err(format!("{} of {length} bytes", back.len())) }
+}
+
+fn wait_echo(port: u16) {
+    until("bytes to come back", PATIENCE, || echoes(port, 1, 100));
+}
+
+fn exposed(world: &World, board: &Board, name: &str, talk: Talk) -> (LocalService, u16) {
+    let local = LocalService::start(talk);
+    world.service(name, local.port);
+    let public = board.expose(name);
+    let (first, last) = world.service_ports();
+    assert!((first..=last).contains(&public), "{public}");
+    (local, public)
+}
+
+#[test]
+fn both_sides_may_speak_first_and_either_may_end_first() {
+    let world = World::new();
+    let board = world.board("door");
+    let (_echo, port) = exposed(&world, &board, "echo", Talk::Echo);
+    echoes(port, 7, 100_000).unwrap();
+
+    let (_greeting, port) = exposed(&world, &board, "greeting", Talk::Greeting);
+    let mut stream = visit(port);
+    let mut hello = [0; 21];
+    stream.read_exact(&mut hello).unwrap();
+    assert_eq!(&hello, b"hello, who is there?\n");
+
+    let (_count, port) = exposed(&world, &board, "count", Talk::Count);
+    let mut stream = visit(port);
+    stream.write_all(&noise(3, 300_000)).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "300000\n", "it heard the end and could still answer");
+
+    let (farewell, port) = exposed(&world, &board, "farewell", Talk::Farewell);
+    let mut stream = visit(port);
+    let mut piece = String::new();
+    stream.read_to_string(&mut piece).unwrap();
+    assert_eq!(piece, "that was all\n");
+    stream.write_all(&noise(4, 50_000)).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    until("what was said after its end", PATIENCE, || match farewell.heard() {
+        50_000 => Ok(()),
+        heard => Err(format!("{heard} bytes")),
+    });
+}
+
+#[test]
+fn fifty_connections_at_a_time_stay_byte_exact() {
+    let world = World::new();
+    let board = world.board("busy");
+    let (_local, port) = exposed(&world, &board, "echo", Talk::Echo);
+    let visitors: Vec<_> = (0..50)
+        .map(|seed| std::thread::spawn(move || echoes(port, seed, 200_000 + seed as usize)))
+        .collect();
+    for visitor in visitors {
+        visitor.join().unwrap().unwrap();
+    }
+    board.answers();
+    until("all connections to be gone", PATIENCE, || match board.exposure("echo").connections {
+        0 => Ok(()),
+        left => Err(format!("{left} left")),
+    });
+}
+
+#[test]
+fn a_local_service_that_is_not_there_ends_the_visit_and_nothing_else() {
+    let world = World::new();
+    let board = world.board("empty");
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    world.service("nobody", free);
+    let port = board.expose("nobody");
+    let mut byte = [0];
+    let begun = Instant::now();
+    assert!(matches!(visit(port).read(&mut byte), Ok(0) | Err(_)), "there is nobody to answer");
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    let (_local, port) = exposed(&world, &board, "echo", Talk::Echo);
+    wait_echo(port);
+}
+
+#[test]
+fn enabling_twice_and_ports_that_cannot_be_had_are_refused() {
+    let world = World::new();
+    let board = world.board("strict");
+    let local = LocalService::start(Talk::Echo);
+    world.service("echo", local.port);
+    let port = board.expose("echo");
+    let enable = |service: &str, body: Value| {
+        let path = format!("/services/{service}");
+        board.command(&Method::PUT, &path, &body).map(|operation| operation.state)
+    };
+    let twice = enable("echo", json!({})).unwrap_err();
+    assert_eq!(twice.kind(), Kind::Conflict, "{twice}");
+    assert_eq!(enable("none", json!({})).unwrap_err().kind(), Kind::NotFound);
+
+    world.service("second", local.port);
+    let taken = enable("second", json!({ "public_port": port })).unwrap_err();
+    assert_eq!(taken.kind(), Kind::Conflict, "{taken}");
+    let outside = enable("second", json!({ "public_port": 22 })).unwrap_err();
+    assert!(matches!(outside.kind(), Kind::Conflict | Kind::Invalid), "{outside}");
+
+    let (_, last) = world.service_ports();
+    let somebody = TcpListener::bind((Ipv4Addr::LOCALHOST, last)).unwrap();
+    let foreign = enable("second", json!({ "public_port": last })).unwrap_err();
+    assert_eq!(foreign.kind(), Kind::Conflict, "somebody else listens there: {foreign}");
+    drop(somebody);
+    enable("second", json!({ "public_port": last })).unwrap();
+    wait_echo(last);
+}
+
+#[test]
+fn when_the_ports_run_out_that_is_said_with_a_cure() {
+    let world = World::new();
+    let board = world.board("narrow");
+    let (first, last) = world.service_ports();
+    // All ports but two belong to somebody else.
+    let _others: Vec<_> = (first + 2..=last)
+        .map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap())
+        .collect();
+    let local = LocalService::start(Talk::Echo);
+    for name in ["a", "b", "c"] {
+        world.service(name, local.port);
+    }
+    let mut ports = vec![board.expose("a"), board.expose("b")];
+    ports.sort_unstable();
+    assert_eq!(ports, [first, first + 1]);
+    let error = board.command(&Method::PUT, "/services/c", &json!({})).unwrap_err();
+    assert_eq!(error.kind(), Kind::Exhausted, "{error}");
+    assert!(error.to_string().contains("services.ports"), "it says how to mend it: {error}");
+    board.done(&Method::DELETE, "/services/a", &json!({}));
+    wait_echo(board.expose("c"));
+}
+
+#[test]
+fn disabling_cuts_live_connections_at_once() {
+    let world = World::new();
+    let board = world.board("cut");
+    let (_local, port) = exposed(&world, &board, "greeting", Talk::Greeting);
+    let mut stream = visit(port);
+    let mut hello = [0; 21];
+    stream.read_exact(&mut hello).unwrap();
+    assert_eq!(board.exposure("greeting").connections, 1);
+    board.done(&Method::DELETE, "/services/greeting", &json!({}));
+    let begun = Instant::now();
+    assert!(matches!(stream.read(&mut [0]), Ok(0) | Err(_)));
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err(), "the port is closed");
+    let error = world.admin().get::<Value>(&board.path("/services/greeting")).unwrap_err();
+    assert_eq!(error.kind(), Kind::NotFound, "{error}");
+    let again = board.expose("greeting");
+    visit(again).read_exact(&mut hello).unwrap();
+}
+
+#[test]
+fn services_work_again_after_the_cloud_or_the_board_was_killed() {
+    let world = World::new();
+    let board = world.board("steady");
+    let (_local, port) = exposed(&world, &board, "echo", Talk::Echo);
+    wait_echo(port);
+    world.cloud_kill();
+    assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err());
+    world.cloud_restart();
+    wait_echo(port);
+    board.kill();
+    board.wait_offline();
+    board.start();
+    wait_echo(port);
+    assert_eq!(board.exposure("echo").public_port.number(), port);
+}
+
+#[test]
+fn a_port_taken_while_the_cloud_was_away_is_told_and_healed() {
+    let world = World::new();
+    let board = world.board("taken");
+    let (_local, port) = exposed(&world, &board, "echo", Talk::Echo);
+    world.cloud_stop();
+    let somebody = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+    world.cloud_restart();
+    board.wait_online();
+    until("the problem to be told", PATIENCE, || {
+        board.exposure("echo").problem.map(drop).ok_or_else(|| "no problem is told".to_owned())
+    });
+    drop(somebody);
+    until("the port to be open again", PATIENCE, || echoes(port, 1, 100));
+    assert_eq!(board.exposure("echo").problem, None);
+}
+
+#[test]
+fn restoring_takes_over_a_changed_local_port() {
+    let world = World::new();
+    let board = world.board("moved");
+    let (_old, port) = exposed(&world, &board, "greeting", Talk::Greeting);
+    let new = LocalService::start(Talk::Echo);
+    let change = json!({ "port": new.port });
+    let admin = world.admin();
+    admin.request::<Value>(&Method::PATCH, "/v2/services/greeting", Some(&change), &[]).unwrap();
+    board.done(&Method::POST, "/services/greeting/restore", &json!({}));
+    wait_echo(port);
+    assert_eq!(board.exposure("greeting").local_port.number(), new.port);
+}
+
+#[test]
+fn a_service_in_use_cannot_be_deleted_and_giving_up_the_board_closes_its_ports() {
+    let world = World::new();
+    let board = world.board("given-up");
+    let (_local, port) = exposed(&world, &board, "echo", Talk::Echo);
+    let admin = world.admin();
+    let delete = |path: &str| admin.request::<Value>(&Method::DELETE, path, None::<&()>, &[]);
+    assert_eq!(delete("/v2/services/echo").unwrap_err().kind(), Kind::Conflict);
+    delete(&board.path("")).unwrap();
+    until("the port to close", PATIENCE, || {
+        match TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
+            Err(_) => Ok(()),
+            Ok(_) => Err("it accepts".to_owned()),
+        }
+    });
+    delete("/v2/services/echo").unwrap();
+}
