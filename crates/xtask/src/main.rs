@@ -4,6 +4,7 @@
 //! what another program may read goes to standard output. Dependencies stay so few that the first chore starts within
 //! seconds. Deliberately not here: anything a shipped program needs.
 
+mod bench;
 mod command;
 mod demo;
 mod needs;
@@ -27,6 +28,8 @@ Chores:
       start the cloud and three boards here, show what they do, stay up until Ctrl-C; `--check` verifies and ends
   test [--quick]
       run every check and test; `--quick` leaves out system tests and the demo
+  bench [--write] [--only GROUP…]
+      measure speed and size of the programs as they are shipped; `--write` keeps the table in docs/benchmarks.md
   tidy
       check the rules of the house: arrows, module docs, unsafe, dependencies, forbidden words
   package [--target TRIPLE] [--out DIR] [--try]
@@ -52,6 +55,7 @@ fn run(words: &[String]) -> Fallible<ExitCode> {
         return Ok(ExitCode::from(2));
     };
     match chore.as_str() {
+        "bench" => bench::run(&Workspace::find()?, rest),
         "demo" => demo::run(&Workspace::find()?, rest),
         "package" => package::run(&Workspace::find()?, rest),
         "test" => test::run(&Workspace::find()?, rest),

@@ -52,9 +52,14 @@ fn show(workspace: &Workspace) -> Fallible<ExitCode> {
     let interrupt = Interrupt::watch()?;
     let scene = Scene::create(workspace)?;
     let mut story = Story::new(&scene);
-    let told = story.tell(&interrupt, |step, outcome| match outcome {
-        Ok(seen) => println!("  {step}: {seen}"),
-        Err(reason) => println!("  {step} FAILED: {reason}"),
+    let told = story.tell(&interrupt, |told| {
+        for command in told.commands {
+            println!("    $ {command}");
+        }
+        match told.outcome {
+            Ok(seen) => println!("{}: {seen}", told.step),
+            Err(reason) => println!("{} FAILED: {reason}", told.step),
+        }
     });
     if told.is_ok() {
         println!("{}", story.invitation());
@@ -86,7 +91,7 @@ pub(crate) fn check(workspace: &Workspace) -> Tally {
         Ok((interrupt, scene)) => {
             let mut story = Story::new(&scene);
             // A failed step is counted already; what was started must stop all the same.
-            let _ = story.tell(&interrupt, &mut count);
+            let _ = story.tell(&interrupt, |told| count(told.step, told.outcome));
             count("everything stops when told", &story.end());
         }
     }

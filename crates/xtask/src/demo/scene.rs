@@ -45,7 +45,7 @@ impl Scene {
         let mut command = Command::new(self.programs.join(name));
         for (variable, _) in std::env::vars_os() {
             let text = variable.to_string_lossy();
-            if ["IOTRONIC__", "LIGHTNING_ROD__", "S4T_", "OS_"]
+            if ["IOTRONIC_", "LIGHTNING_ROD_", "S4T_", "OS_"]
                 .iter()
                 .any(|prefix| text.starts_with(prefix))
             {

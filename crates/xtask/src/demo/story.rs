@@ -19,8 +19,8 @@ use crate::command::Fallible;
 const CHOSEN: &str = "harbour";
 /// Seconds a board may take to come online.
 const ONLINE_WITHIN: &str = "30";
-/// What a simulated sensor may read; anything else is no plausible value of any of them.
-const PLAUSIBLE: std::ops::RangeInclusive<f64> = -100_000.0..=200_000.0;
+/// What a thermometer outdoors may read, in degrees Celsius.
+const PLAUSIBLE: std::ops::RangeInclusive<f64> = -50.0..=60.0;
 
 /// Everything that is up.
 pub(super) struct Story<'a> {
@@ -31,6 +31,14 @@ pub(super) struct Story<'a> {
     boards: Vec<Process>,
     local: Option<Local>,
     public_port: Option<u16>,
+}
+
+/// A step that was played.
+pub(super) struct Told<'t> {
+    pub(super) step: &'t str,
+    /// The commands a person would have typed for it.
+    pub(super) commands: Vec<String>,
+    pub(super) outcome: &'t Fallible<String>,
 }
 
 type Step<'a> = (&'static str, fn(&mut Story<'a>) -> Fallible<String>);
@@ -66,12 +74,12 @@ impl<'a> Story<'a> {
     pub(super) fn tell(
         &mut self,
         interrupt: &Interrupt,
-        mut told: impl FnMut(&str, &Fallible<String>),
+        mut told: impl FnMut(Told),
     ) -> Fallible<()> {
         for (name, step) in Self::steps() {
             interrupt.check()?;
             let outcome = step(self);
-            told(name, &outcome);
+            told(Told { step: name, commands: self.client.typed(), outcome: &outcome });
             outcome?;
         }
         Ok(())
@@ -106,6 +114,10 @@ impl<'a> Story<'a> {
     fn enrol(&mut self) -> Fallible<String> {
         for (name, claim) in NAMES.into_iter().zip(std::mem::take(&mut self.claims)) {
             board::enrol(self.scene, name, &claim)?;
+            let home = self.scene.board_home(name);
+            self.client
+                .also_typed(format!("lightning-rod enrol --home {} --claim …", home.display()));
+            self.client.also_typed(format!("lightning-rod run --home {}", home.display()));
             self.boards.push(board::start(self.scene, name)?);
         }
         Ok("each made a key that never leaves it".into())
@@ -124,9 +136,10 @@ impl<'a> Story<'a> {
             ])?;
         }
         let list = self.client.ask(&["board", "list"])?;
-        let rows = items(&list);
-        let online =
-            |name: &&str| rows.iter().any(|row| row["name"] == **name && row["status"] == "online");
+        let rows = list.as_array().map(Vec::as_slice).unwrap_or_default();
+        let online = |name: &&str| {
+            rows.iter().any(|row| at(row, "/name") == *name && at(row, "/status") == "online")
+        };
         match NAMES.iter().find(|name| !online(name)) {
             None => Ok(format!("{} of {}", NAMES.len(), rows.len())),
             Some(name) => Err(format!("{name} is not online in `s4t board list`: {list}")),
@@ -146,14 +159,17 @@ impl<'a> Story<'a> {
         let greeting = "grüße \"from\" outside\n";
         let params = serde_json::json!({ "greeting": greeting }).to_string();
         let call = ["plugin", "call", "thermometer", CHOSEN, "--params", &params];
-        let answer = self.client.ask(&call)?;
-        let result = plugin_result(&answer);
-        if result["greeting"] != greeting {
-            return Err(format!("the parameters did not come back whole: {answer}"));
+        let result = self.client.ask(&call)?;
+        let board = self.client.ask(&["board", "show", CHOSEN])?;
+        if at(&result, "/greeting") != greeting || at(&result, "/board") != at(&board, "/id") {
+            return Err(format!("another answer than asked for: {result}"));
         }
-        let (name, value) = plausible_reading(&result["sensors"])
-            .ok_or_else(|| format!("no sensor was read: {answer}"))?;
-        Ok(format!("{name} = {value}, read by process {} on the board", result["pid"]))
+        let temperature = at(&result, "/sensors/temperature").as_f64();
+        let temperature = temperature
+            .filter(|value| PLAUSIBLE.contains(value))
+            .ok_or_else(|| format!("no plausible temperature in {result}"))?;
+        let process = at(&result, "/pid");
+        Ok(format!("{temperature} °C, read by process {process} on the board"))
     }
 
     fn forward(&mut self) -> Fallible<String> {
@@ -161,7 +177,7 @@ impl<'a> Story<'a> {
         let (name, port) = (local.name(), local.port.to_string());
         self.client.say(&["service", "create", name, "--port", &port])?;
         let enabled = self.client.ask(&["service", "enable", name, CHOSEN])?;
-        let public = find(&enabled, "public_port").and_then(Value::as_u64);
+        let public = at(&enabled, "/public_port").as_u64();
         let public = public.and_then(|port| u16::try_from(port).ok());
         self.public_port = public;
         self.local = Some(local);
@@ -184,8 +200,9 @@ impl<'a> Story<'a> {
             _ => String::new(),
         };
         format!(
-            "\nThe cloud is up at {}\n  user admin, project admin, one-time password {password}\n\n\
-             Try, in another terminal:\n  export S4T_ADMIN_FILE={}\n  {} board list\n  {visit}\n\n\
+            "\nThe cloud is up at {0} (its API: {0}/v2/docs)\n  \
+             user admin, project admin, one-time password {password}\n\n\
+             Try, in another terminal:\n  export S4T_ADMIN_FILE={1}\n  alias s4t={2}\n  s4t board list\n  s4t events\n  {visit}\n\n\
              Ctrl-C stops everything.",
             self.url(),
             self.client.admin_file().display(),
@@ -220,55 +237,7 @@ impl<'a> Story<'a> {
     }
 }
 
-/// The rows of a list, whether bare or in a page.
-fn items(list: &Value) -> Vec<Value> {
-    let page = list.as_object().and_then(|page| page.values().find(|value| value.is_array()));
-    page.unwrap_or(list).as_array().cloned().unwrap_or_default()
-}
-
-/// What the plugin returned, whether bare or in an answer or operation.
-fn plugin_result(answer: &Value) -> &Value {
-    if answer.get("sensors").is_some() { answer } else { find(answer, "result").unwrap_or(answer) }
-}
-
-/// A member of an object or of one of its objects.
-fn find<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
-    let members = value.as_object()?;
-    members.get(name).or_else(|| members.values().find_map(|member| find(member, name)))
-}
-
-/// The first plausible number among readings, as `{name: value}` or `{name: {…, value}}`.
-fn plausible_reading(sensors: &Value) -> Option<(String, f64)> {
-    sensors.as_object()?.iter().find_map(|(name, reading)| {
-        let value = reading.as_f64().or_else(|| reading.get("value")?.as_f64())?;
-        PLAUSIBLE.contains(&value).then(|| (name.clone(), value))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_member_is_found_at_any_depth() {
-        let answer = json!({ "operation": { "result": { "public_port": 20001 } } });
-        assert_eq!(find(&answer, "public_port"), Some(&json!(20001)));
-        assert_eq!(find(&answer, "port"), None);
-    }
-
-    #[test]
-    fn a_reading_is_a_number_with_a_name() {
-        let reading = plausible_reading(&json!({ "label": "x", "temperature": 21.5 }));
-        assert_eq!(reading, Some(("temperature".into(), 21.5)));
-        assert_eq!(plausible_reading(&json!({ "temperature": "warm" })), None);
-        assert_eq!(plausible_reading(&Value::Null), None);
-    }
-
-    #[test]
-    fn rows_come_bare_or_in_a_page() {
-        assert_eq!(items(&json!([1, 2])).len(), 2);
-        assert_eq!(items(&json!({ "items": [1], "next": null })).len(), 1);
-        assert!(items(&json!({})).is_empty());
-    }
+/// The value at a JSON pointer; null when there is none.
+fn at<'v>(value: &'v Value, pointer: &str) -> &'v Value {
+    value.pointer(pointer).unwrap_or(&Value::Null)
 }
