@@ -64,9 +64,11 @@ pub enum SpliceError {
     Connection(#[from] io::Error),
 }
 
-/// Joins the two and moves bytes until both directions have ended or one side is cut.
-pub async fn splice(channel: Channel, mut endpoint: impl Endpoint) -> Result<Spliced, SpliceError> {
-    endpoint.prepare();
+/// Joins the two and moves bytes until both directions have ended or one side is cut. Dropping the
+/// future cuts both.
+pub async fn splice(channel: Channel, endpoint: impl Endpoint) -> Result<Spliced, SpliceError> {
+    let mut cut = CutOnDrop { endpoint, end: End::Open };
+    cut.endpoint.prepare();
     let mut outward = Outward::Reading;
     let mut inward = Inward::Taking;
     let mut moved = Spliced::default();
@@ -74,19 +76,41 @@ pub async fn splice(channel: Channel, mut endpoint: impl Endpoint) -> Result<Spl
         if let Poll::Ready(error) = channel.poll_cut(cx) {
             return Poll::Ready(Err(error.into()));
         }
-        let out = outward.poll(cx, &channel, &mut endpoint, &mut moved.sent)?;
-        let back = inward.poll(cx, &channel, &mut endpoint, &mut moved.received)?;
+        let out = outward.poll(cx, &channel, &mut cut.endpoint, &mut moved.sent)?;
+        let back = inward.poll(cx, &channel, &mut cut.endpoint, &mut moved.received)?;
         if out.is_ready() && back.is_ready() { Poll::Ready(Ok(())) } else { Poll::Pending }
     })
     .await;
     match outcome {
-        Ok(()) => Ok(moved),
+        Ok(()) => {
+            cut.end = End::Orderly;
+            Ok(moved)
+        }
         Err(error) => {
-            endpoint.abort();
             if let SpliceError::Connection(error) = &error {
                 channel.reset(reset_reason(error));
             }
             Err(error)
+        }
+    }
+}
+
+/// A connection that is reset unless both directions ended in order, whatever happens to its task.
+struct CutOnDrop<E: Endpoint> {
+    endpoint: E,
+    end: End,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Open,
+    Orderly,
+}
+
+impl<E: Endpoint> Drop for CutOnDrop<E> {
+    fn drop(&mut self) {
+        if self.end == End::Open {
+            self.endpoint.abort();
         }
     }
 }

@@ -15,7 +15,8 @@ use tokio::sync::watch;
 use tunnel::frame::{Frame, MAX_MESSAGE};
 use tunnel::handshake::{self, Failure, HANDSHAKE_DEADLINE, HandshakeError};
 use tunnel::{
-    ChannelError, Ended, GoAway, GoAwayCode, Link, NotAccepting, ResetReason, Settings, Violation,
+    ChannelError, Ended, GoAway, GoAwayCode, Link, NotAccepting, ResetReason, Settings, Side,
+    Violation,
 };
 use websocket::{Message, Role, WebSocket};
 
@@ -191,20 +192,27 @@ async fn a_link_that_is_cut_resets_what_it_carried_on_both_sides() {
         }
     })
     .await;
-    let pair = link(Table::one(target), Settings::default()).await;
-    let address = public_port(pair.cloud.clone()).await;
-    let mut client = TcpStream::connect(address).await.unwrap();
-    soon("the greeting", client.read_exact(&mut [0; 5])).await.unwrap();
+    for side in [Side::Listened, Side::Dialled] {
+        let pair = link(Table::one(target), Settings::default()).await;
+        let address = public_port(pair.cloud.clone()).await;
+        let mut client = TcpStream::connect(address).await.unwrap();
+        soon("the greeting", client.read_exact(&mut [0; 5])).await.unwrap();
 
-    pair.cloud_task.abort();
-    let error = soon("the client's reset", client.read(&mut [0; 8])).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-    let outcome = soon("the service's reset", sees.recv()).await.unwrap();
-    assert_eq!(outcome, Err(ErrorKind::ConnectionReset));
-    assert!(matches!(&*pair.cloud.closed().await, Ended::Dropped));
-    soon("the board's end", pair.board.closed()).await;
-    let error = pair.cloud.open(key()).await.unwrap_err();
-    assert!(error.to_string().contains("link lost"), "{error}");
+        let (task, link) = match side {
+            Side::Listened => (&pair.cloud_task, &pair.cloud),
+            Side::Dialled => (&pair.board_task, &pair.board),
+        };
+        task.abort();
+        let error = soon("the client's reset", client.read(&mut [0; 8])).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        let outcome = soon("the service's reset", sees.recv()).await.unwrap();
+        assert_eq!(outcome, Err(ErrorKind::ConnectionReset));
+        assert!(matches!(&*soon("the end", link.closed()).await, Ended::Dropped));
+        soon("the cloud's end", pair.cloud.closed()).await;
+        soon("the board's end", pair.board.closed()).await;
+        let error = pair.cloud.open(key()).await.unwrap_err();
+        assert!(error.to_string().contains("link lost"), "{error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,11 @@
 
 mod channel;
 mod credit;
+mod error;
+mod event;
 mod queue;
+#[cfg(test)]
+mod rules;
 mod schedule;
 #[cfg(test)]
 mod simulation;
@@ -20,9 +24,11 @@ use bytes::Bytes;
 use self::channel::{Channel, Ending, Halves, Held, Life, Step, Writing};
 pub use self::credit::EAGER_CREDIT;
 use self::credit::{Account, Haste, Receiving};
+pub use self::error::{ChannelError, OpenError, Violation};
+pub use self::event::{Event, Memory, Stats, Taken};
 use self::queue::ByteQueue;
 use self::schedule::Schedule;
-use crate::frame::{ChannelId, Frame, FrameError, MAX_DATA, ServiceKey};
+use crate::frame::{ChannelId, Frame, MAX_DATA, ServiceKey};
 use crate::reason::{GoAway, Refusal, ResetReason};
 
 /// Bytes that one channel may have waiting to leave while the link keeps up.
@@ -63,126 +69,6 @@ impl Side {
             Self::Listened => 2,
         }
     }
-}
-
-/// Something that an owner should hear.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The peer asks for a channel: answer by `accept` or `refuse`.
-    Offered {
-        /// The new channel.
-        channel: ChannelId,
-        /// What it should lead to.
-        key: ServiceKey,
-    },
-    /// The peer accepted or refused our channel, or it ended before that.
-    Answered(ChannelId),
-    /// `take` is worth calling again.
-    Readable(ChannelId),
-    /// `room` is worth calling again.
-    Writable(ChannelId),
-    /// The peer ends the link.
-    GoAway(GoAway),
-}
-
-/// What `take` found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// Bytes, lent until `consumed` is called for them.
-    Bytes(Bytes),
-    /// Nothing now.
-    Nothing,
-    /// Nothing ever again: the peer has finished.
-    Finished,
-}
-
-/// Why a channel carries no bytes any more.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ChannelError {
-    /// It was cut.
-    #[error("channel reset: {0}")]
-    Reset(ResetReason),
-    /// The peer never opened it.
-    #[error("channel refused: {0}")]
-    Refused(Refusal),
-    /// More was sent than the peer allows.
-    #[error("more bytes than the channel has room for; ask for room first")]
-    NoRoom,
-    /// This side has finished and may not write any more.
-    #[error("channel is finished; nothing can be written after that")]
-    Finished,
-}
-
-/// Why a channel could not even be asked for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OpenError {
-    /// The link holds as many channels as it may.
-    #[error("too many channels on this link; close some and try again")]
-    Exhausted,
-    /// The link is ending.
-    #[error("the link is going away; wait for the next one")]
-    GoingAway,
-}
-
-/// How a peer broke the protocol; the link ends with this.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Violation {
-    /// A message that is no frame.
-    #[error("malformed frame: {0}")]
-    Frame(#[from] FrameError),
-    /// A text message on the link.
-    #[error("text message; frames are binary")]
-    Text,
-    /// Data beyond the credit.
-    #[error("data beyond the credit of the channel")]
-    CreditOverrun,
-    /// Credit that adds up to more than any window.
-    #[error("credit adds up to more than 1 GiB")]
-    CreditExcess,
-    /// Data or a second Finish behind a Finish.
-    #[error("data or finish after finish")]
-    AfterFinish,
-    /// Data or Finish on a channel that its opener holds unanswered.
-    #[error("data or finish before the answer")]
-    BeforeAnswer,
-    /// An answer to a channel that did not wait for one.
-    #[error("an answer to no question")]
-    UnexpectedAnswer,
-    /// An Open whose number is in use or belongs to this side.
-    #[error("channel opened with a number that is not free")]
-    NumberTaken,
-    /// A frame for a channel that never was.
-    #[error("frame for a channel that was never opened")]
-    UnknownChannel,
-    /// More questions than answers are read.
-    #[error("frames that need answers come faster than answers are read")]
-    Flood,
-}
-
-/// Counters of one link since its start, and what is open now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Channels that exist now, those still draining included.
-    pub channels: usize,
-    /// Channels that were ever opened, by either side.
-    pub opened: u64,
-    /// Channels that either side refused.
-    pub refused: u64,
-    /// Payload bytes sent.
-    pub bytes_sent: u64,
-    /// Payload bytes received.
-    pub bytes_received: u64,
-}
-
-/// Bytes that a link holds now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Memory {
-    /// Arrived and not consumed.
-    pub unread: u64,
-    /// Allowed to the peer: `unread` and what it may still send.
-    pub promised: u64,
-    /// Waiting to leave.
-    pub queued: usize,
 }
 
 /// One end of a link.
