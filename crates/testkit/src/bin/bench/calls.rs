@@ -1,0 +1,130 @@
+//! A query to a board through REST: the board says something back.
+
+use crate::figure::{Figure, Goal, short};
+use crate::stage::{Cost, Stage};
+use crate::statistics::{median, ms, quantile};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::time::Instant;
+
+/// Rounds of calls one at a time; the quietest shows what an idle machine gives.
+const ROUNDS: usize = 7;
+/// Calls in a round.
+const CALLS: usize = 400;
+/// Askers at one time.
+const ASKERS: usize = 8;
+/// Calls of each of them.
+const CALLS_EACH: usize = 400;
+/// What the board is to say.
+const ECHO: &str = r#"{"say":"are you there?"}"#;
+
+/// Measures.
+pub(crate) fn figures(stage: &mut Stage) -> Vec<Figure> {
+    let mut figures = one_at_a_time(stage);
+    figures.push(many_at_a_time(stage));
+    figures
+}
+
+fn one_at_a_time(stage: &Stage) -> Vec<Figure> {
+    let (mut kept, request) = (stage.connect(), stage.on_board("POST", "/echo", ECHO));
+    let mut bare = Bare::start();
+    let (mut rounds, mut cost, mut trips) = (Vec::new(), Cost::default(), Vec::new());
+    for _ in 0..ROUNDS {
+        let mut times = Vec::with_capacity(CALLS);
+        cost = cost.and(stage.cost(|| {
+            for _ in 0..CALLS {
+                times.push(timed(|| {
+                    let _ = kept.ask(&request);
+                }));
+            }
+        }));
+        rounds.push(times);
+        trips.extend((0..CALLS).map(|_| timed(|| bare.trip())));
+    }
+    let all = rounds.concat();
+    let medians: Vec<f64> = rounds.iter().map(|round| median(round)).collect();
+    let tails: Vec<f64> = rounds.iter().map(|round| quantile(round, 0.99)).collect();
+    let per_call = |time| short(ms(time) / (ROUNDS * CALLS) as f64);
+    vec![
+        Figure::new(
+            "query to a board (DeviceEcho), CPU, one at a time",
+            ms(cost.processor()) / all.len() as f64,
+            "ms",
+        )
+        .goal(Goal::AtMost(0.3))
+        .upstream("39 ms")
+        .beside(format!(
+            "cloud {}, agent {}; {} calls",
+            per_call(cost.cloud),
+            per_call(cost.agent),
+            all.len()
+        )),
+        Figure::new("query, p50, one at a time, quietest round", quantile(&medians, 0.0), "ms")
+            .goal(Goal::AtMost(1.5))
+            .upstream("28 ms at best; p50 57-106")
+            .beside(format!(
+                "all {ROUNDS} rounds: p50 {}; bare loopback round trip p50 {}",
+                short(median(&all)),
+                short(median(&trips))
+            )),
+        Figure::new("query, p99, one at a time, quietest round", quantile(&tails, 0.0), "ms")
+            .upstream("177-421 ms")
+            .beside(format!(
+                "all rounds: p99 {}; bare loopback p99 {}",
+                short(quantile(&all, 0.99)),
+                short(quantile(&trips, 0.99))
+            )),
+    ]
+}
+
+fn many_at_a_time(stage: &Stage) -> Figure {
+    let cost = stage.cost(|| {
+        std::thread::scope(|scope| {
+            for _ in 0..ASKERS {
+                scope.spawn(|| {
+                    let (mut kept, request) =
+                        (stage.connect(), stage.on_board("POST", "/echo", ECHO));
+                    for _ in 0..CALLS_EACH {
+                        let _ = kept.ask(&request);
+                    }
+                });
+            }
+        });
+    });
+    let calls = (ASKERS * CALLS_EACH) as f64;
+    Figure::new(format!("query, CPU, {ASKERS} at a time"), ms(cost.processor()) / calls, "ms")
+        .goal(Goal::AtMost(0.3))
+        .upstream("26 ms; 31-47 calls/s")
+        .beside(format!("{} calls/s", short(calls / cost.took.as_secs_f64())))
+}
+
+/// Milliseconds that some work takes.
+pub(crate) fn timed(work: impl FnOnce()) -> f64 {
+    let began = Instant::now();
+    work();
+    ms(began.elapsed())
+}
+
+/// A thread that says back what it hears: what this machine's loopback costs at this moment.
+struct Bare(TcpStream);
+
+impl Bare {
+    fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        stream.set_nodelay(true).unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.set_nodelay(true).unwrap();
+            let mut byte = [0; 64];
+            while stream.read_exact(&mut byte).and_then(|()| stream.write_all(&byte)).is_ok() {}
+        });
+        Self(stream)
+    }
+
+    fn trip(&mut self) {
+        let mut byte = [1; 64];
+        self.0.write_all(&byte).unwrap();
+        self.0.read_exact(&mut byte).unwrap();
+    }
+}
