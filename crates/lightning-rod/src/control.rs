@@ -10,6 +10,7 @@ use crate::dispatch::Dispatch;
 use crate::engine::State;
 use crate::error::Error;
 use crate::facts::{self, LoadMeter};
+use crate::forward::Services;
 use crate::handlers::RealBoard;
 use crate::sensors::Sensors;
 use crate::settings::Settings;
@@ -32,6 +33,8 @@ use wamp::{Arguments, Handler, Match, Session};
 /// First and longest wait before connecting again.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// How long the router may take to register the board's procedures.
+const REGISTER_PATIENCE: Duration = Duration::from_secs(10);
 /// Wait after the cloud refused the key.
 const REFUSED_WAIT: Duration = Duration::from_secs(300);
 /// A session that lasted so long was a good one: waiting starts small again.
@@ -44,6 +47,7 @@ pub(crate) struct Control {
     pub(crate) cloud: Cloud,
     pub(crate) clock: Arc<BoardClock>,
     pub(crate) dispatch: Dispatch<RealBoard>,
+    pub(crate) services: Services,
     pub(crate) sensors: Arc<dyn Sensors>,
     pub(crate) sandbox: Vec<String>,
     pub(crate) home: PathBuf,
@@ -91,12 +95,13 @@ impl Control {
         let joined = join(&self.cloud, Who::Board(self.board), &self.key, &self.settings).await?;
         let Joined { session, welcome, local, .. } = joined;
         let (clock, time) = (Arc::clone(&self.clock), welcome.s4t_time);
-        // It may write a file; nobody has to wait for that.
-        drop(tokio::task::spawn_blocking(move || clock.learn(time)));
+        // On the disk before anything follows from it: time must not go back.
+        let _ = tokio::task::spawn_blocking(move || clock.learn(time)).await;
         let prefix = board_prefix(session.id(), self.board);
-        session
-            .register(&prefix, Match::Prefix, self.handler())
+        let registering = session.register(&prefix, Match::Prefix, self.handler());
+        tokio::time::timeout(REGISTER_PATIENCE, registering)
             .await
+            .map_err(|_| cloud::Error::Lost("the router did not answer in time".into()))?
             .map_err(|error| cloud::Error::Lost(error.to_string()))?;
         let facts = self.facts(local);
         let connection = Connection {
@@ -111,6 +116,8 @@ impl Control {
             return Err(cloud::Error::Garbage(text).into());
         }
         self.state.send_replace(State::Online(session.id()));
+        // Where the control channel gets through the link does too.
+        self.services.retry_now();
         tracing::info!(board = %self.board, name = accepted.name, session = session.id(), "online");
         let every = self.settings.cloud.report_every_s.unwrap_or(accepted.report_every_s);
         let report_every = Duration::from_secs(every.max(1).into());

@@ -120,6 +120,8 @@ impl<B: Board> Shared<B> {
 
     /// Does a command that is in the journal.
     async fn work(self: &Arc<Self>, request: Request, call: Call) -> Envelope {
+        let (operation, project) = (request.uuid, &request.project);
+        tracing::info!(%operation, %project, method = call.method().word(), "command");
         // Judged after the journal, so that a late repetition still gets its first answer.
         if request.deadline.is_some_and(|deadline| deadline < self.clock.cloud_now()) {
             let text = "the operation's deadline has passed, it was not begun; ask anew";

@@ -203,6 +203,7 @@ impl Agent {
             cloud: cloud.clone(),
             clock,
             dispatch,
+            services: services.clone(),
             sensors,
             sandbox,
             home: home.dir().to_owned(),

@@ -5,7 +5,9 @@ use clap::Parser as _;
 use lightning_rod::agent_log::AgentLog;
 use lightning_rod::command_line::{Command, CommandLine, Enrol, Folder, Run};
 use lightning_rod::enrol::enrol;
+use lightning_rod::home::Lock;
 use lightning_rod::{Agent, Error, Home, Identity, Outcome, Settings};
+use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -42,23 +44,38 @@ fn enrol_once(arguments: &Enrol) -> Result<Outcome, Error> {
 }
 
 fn status(folder: &Folder) -> Result<Outcome, Error> {
-    let identity = Home::open(&folder.home)?.identity()?.ok_or(Error::NotEnrolled)?;
+    let home = Home::open(&folder.home)?;
+    let identity = home.identity()?.ok_or(Error::NotEnrolled)?;
     show(&identity);
+    let agent = match home.lock(Lock::Run) {
+        Ok(_) => "stopped",
+        Err(_) => "running",
+    };
+    say(&[("agent", agent)]);
     Ok(Outcome::Stopped)
 }
 
 fn show(identity: &Identity) {
-    println!("board:   {}", identity.uuid);
-    println!("name:    {}", identity.name);
-    println!("project: {}", identity.project);
-    println!("cloud:   {}", identity.url);
-    println!("pin:     {}", identity.pin);
+    say(&[
+        ("board", &identity.uuid.to_string()),
+        ("name", identity.name.as_str()),
+        ("project", identity.project.as_str()),
+        ("cloud", &identity.url),
+        ("pin", &identity.pin),
+    ]);
+}
+
+/// Prints lines of a word and its value; whoever closed the pipe does not want them.
+fn say(lines: &[(&str, &str)]) {
+    for (word, value) in lines {
+        let _ = writeln!(std::io::stdout(), "{:9}{value}", format!("{word}:"));
+    }
 }
 
 fn run(arguments: &Run) -> Result<Outcome, Error> {
     let settings = Settings::load(arguments.config.as_deref())?;
     if arguments.check_config {
-        println!("settings are valid");
+        say(&[("settings", "valid")]);
         return Ok(Outcome::Stopped);
     }
     let log = AgentLog::default();

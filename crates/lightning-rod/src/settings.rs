@@ -5,6 +5,7 @@
 use crate::error::Error;
 use model::board::Position;
 use serde::Deserialize;
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
@@ -135,7 +136,10 @@ impl Settings {
     /// # Errors
     /// Unreadable or malformed file, unknown keys, values that do not fit.
     pub fn load(file: Option<&Path>) -> Result<Self, Error> {
-        Self::load_from(file, std::env::vars())
+        let text = |word: OsString| word.into_string().ok();
+        let readable =
+            std::env::vars_os().filter_map(|(key, value)| Some((text(key)?, text(value)?)));
+        Self::load_from(file, readable)
     }
 
     /// As [`Self::load`], with an environment of choice.

@@ -71,8 +71,7 @@ impl Services {
                 has_room
             })
             .await?;
-        // Whoever waits to try again tries now.
-        self.wake.notify_one();
+        self.retry_now();
         Ok(entered)
     }
 
@@ -116,6 +115,11 @@ impl Services {
             Ok(Ok(_)) => LinkState::Up,
             _ => LinkState::Down,
         }
+    }
+
+    /// A link that waits before it is tried again is tried now.
+    pub fn retry_now(&self) {
+        self.wake.notify_one();
     }
 
     /// Waits until there is a service.

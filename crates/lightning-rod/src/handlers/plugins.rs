@@ -93,8 +93,9 @@ impl Plugins {
             return Err(Fault::new(Kind::Exhausted, text));
         }
         let row = Row::new(&plugin, on_boot, older.as_ref());
-        let has_it =
-            older.is_some_and(|row| row.revision == plugin.revision && plugin.revision > 0);
+        let has_it = older
+            .is_some_and(|row| row.revision == plugin.revision && plugin.revision > 0)
+            && self.runtime.guest(&id.to_string()).is_ok();
         if !has_it {
             let guest = Guest {
                 id: id.to_string(),

@@ -175,6 +175,7 @@ impl Book {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use uuid::Uuid;
 
     fn id(number: u128) -> OperationId {
@@ -228,5 +229,67 @@ mod tests {
         book.expire(later().after(std::time::Duration::from_secs(1)));
         assert_eq!(ask(&mut book, 1), Decision::Run);
         assert_eq!(ask(&mut book, 2), Decision::Join);
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Ask(u8),
+        End(u8),
+        Restart,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            4 => (0u8..6).prop_map(Step::Ask),
+            4 => (0u8..6).prop_map(Step::End),
+            1 => Just(Step::Restart),
+        ];
+        proptest::collection::vec(step, 0..60)
+    }
+
+    /// What a process that ended leaves on the disk: every begin, and the ends there were.
+    fn restarted(book: &Book) -> Book {
+        let mut next = Book::default();
+        for (operation, entry) in book.iter() {
+            let stage = match &entry.stage {
+                Stage::Ended(answer) => Stage::Ended(answer.clone()),
+                Stage::Running | Stage::Interrupted => Stage::Interrupted,
+            };
+            next.enter(operation, entry.repeat, entry.keep_until, &entry.method, stage);
+        }
+        for operation in next.undecidable() {
+            next.end(operation, Answer::Held("unknown".into()));
+        }
+        next
+    }
+
+    proptest! {
+        #[test]
+        fn work_that_must_not_be_repeated_runs_once_whatever_happens(steps in steps()) {
+            let mut book = Book::default();
+            let mut runs = HashMap::new();
+            let mut answers: HashMap<u8, Answer> = HashMap::new();
+            for step in steps {
+                match step {
+                    Step::Ask(number) => match ask(&mut book, number.into()) {
+                        Decision::Run => *runs.entry(number).or_insert(0) += 1,
+                        Decision::Answer(answer) => {
+                            let first = answers.entry(number).or_insert_with(|| answer.clone());
+                            prop_assert_eq!(first, &answer);
+                        }
+                        Decision::Join => {}
+                        Decision::Full => prop_assert!(false, "six operations fit"),
+                    },
+                    Step::End(number) => {
+                        let entry = book.entries.get(&id(number.into()));
+                        if entry.is_some_and(|entry| entry.stage == Stage::Running) {
+                            book.end(id(number.into()), Answer::Held("done".into()));
+                        }
+                    }
+                    Step::Restart => book = restarted(&book),
+                }
+            }
+            prop_assert!(runs.values().all(|count| *count == 1));
+        }
     }
 }

@@ -36,6 +36,7 @@ async fn enrol_and_status_print_who_the_board_is() {
     }
     let (code, text) = texts(&rod(&["status", "--home", dir]).await);
     assert!(code == Some(0) && text.contains(&cloud.url()), "{text}");
+    assert!(text.contains("agent:   stopped"), "{text}");
     let other = cloud.claim().to_string();
     let (code, text) = texts(&rod(&["enrol", "--home", dir, "--claim", &other]).await);
     assert!(code == Some(7) && text.contains("enrolled already"), "{text}");

@@ -185,8 +185,8 @@ async fn the_file_stays_bounded_and_recent_answers_stay() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal");
     let journal = Journal::open(&path, now()).unwrap();
-    let answer = "x".repeat(MAX_ANSWER / 2);
-    for number in 0..160 {
+    let answer = "x".repeat(MAX_ANSWER - 16);
+    for number in 0..72 {
         assert_eq!(journal.begin(work(id(number), Repeat::Never)).await.unwrap(), Turn::Run);
         journal.end(id(number), format!("{number} {answer}")).await;
     }
@@ -201,10 +201,10 @@ async fn the_file_stays_bounded_and_recent_answers_stay() {
         Turn::Answer(text) => text.starts_with(&format!("{number} ")),
         Turn::Run => false,
     };
-    assert!(again(&journal, 159).await && again(&journal, 130).await);
+    assert!(again(&journal, 71).await && again(&journal, 60).await);
     drop(journal);
     let journal = Journal::open(&path, now()).unwrap();
-    assert!(again(&journal, 159).await);
+    assert!(again(&journal, 71).await);
 }
 
 #[tokio::test]
