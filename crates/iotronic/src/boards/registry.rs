@@ -89,17 +89,20 @@ impl Registry {
         match state.sessions.remove(&session) {
             None => {}
             Some((Entry::Enrolling(_), _)) => state.enrolling = state.enrolling.saturating_sub(1),
-            Some((Entry::Board(board), _)) => {
-                if state.boards.get(&board).is_some_and(|live| live.session == session) {
-                    let online = state.boards.remove(&board).and_then(|live| live.online);
-                    if let Some(online) = online {
-                        online.gone.begin();
-                    }
-                    state.departed.insert(board);
-                    self.departure.notify_one();
-                }
-            }
+            Some((Entry::Board(board), _)) => self.board_left(&mut state, board, session),
         }
+    }
+
+    fn board_left(&self, state: &mut State, board: BoardId, session: u64) {
+        // The end of a session that was replaced changes nothing.
+        if state.boards.get(&board).is_none_or(|live| live.session != session) {
+            return;
+        }
+        if let Some(online) = state.boards.remove(&board).and_then(|live| live.online) {
+            online.gone.begin();
+        }
+        state.departed.insert(board);
+        self.departure.notify_one();
     }
 
     /// How many machines are enrolling now.

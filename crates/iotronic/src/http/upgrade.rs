@@ -26,6 +26,7 @@ pub(super) struct Wanted {
 }
 
 /// The connection below: bare where it can be had, because one more layer costs on every byte.
+#[allow(clippy::large_enum_variant, reason = "moved once and taken apart at once")]
 pub(super) enum Socket {
     Plain(WebSocket<TcpStream>),
     Encrypted(WebSocket<TlsStream<TcpStream>>),

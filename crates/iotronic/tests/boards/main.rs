@@ -1,0 +1,17 @@
+//! The cloud's side of its boards, over real sockets and a real database: enrolment, presence, commands, links.
+//!
+//! The boards here are small (`machine`): a WAMP client, the contract of `rpc`, and a behaviour that each test chooses.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod commands;
+mod control;
+mod enrolment;
+mod forwarding;
+mod hostile;
+mod killing;
+mod machine;
+mod people;
+mod process;
+mod proxy;
+mod world;
