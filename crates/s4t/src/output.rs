@@ -179,7 +179,7 @@ fn lines(rows: &[Vec<String>]) -> String {
 fn table(columns: &[String], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(columns);
     table.add_rows(rows);
