@@ -152,8 +152,7 @@ impl Control {
             let dispatch = dispatch.clone();
             Box::pin(async move {
                 let method = parse_board_procedure(&invocation.uri).map_or("", |(_, _, m)| m);
-                let answer = dispatch.answer(method, &invocation.arguments.list).await;
-                Ok(Arguments::one(answer))
+                dispatch.answer(method, &invocation.arguments.list).await.map(Arguments::one)
             })
         })
     }

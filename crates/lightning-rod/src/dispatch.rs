@@ -1,7 +1,8 @@
 //! From a call on the wire to an envelope: read it, judge it, note it, do it.
 //!
-//! Invariants: whatever arrives is answered with an envelope; a command is in the journal before it starts and its answer
-//! is there before it leaves; a command goes on when the one who asked is gone. Queries are not noted.
+//! Invariants: whatever arrives is answered; an envelope is final, and a WAMP error says that nothing is decided and the same
+//! operation may be sent again; a command is in the journal before it starts and its answer is there before it leaves; a
+//! command goes on when the one who asked is gone. Queries are not noted.
 
 use crate::clock::BoardClock;
 use crate::journal::{self, Journal, MAX_ANSWER, Repeat, Turn, Work};
@@ -15,6 +16,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use wamp::uri::error;
 
 /// How long a command without a deadline makes sense.
 const NO_DEADLINE: Duration = Duration::from_secs(24 * 3600);
@@ -53,26 +55,31 @@ impl<B: Board> Dispatch<B> {
     }
 
     /// Answers one call of `method` with an envelope's text.
-    pub async fn answer(&self, method: &str, arguments: &[Value]) -> String {
+    ///
+    /// # Errors
+    /// `wamp.error.unavailable`: it was not begun, the same operation may be sent later. `wamp.error.canceled`: it was
+    /// begun and the agent ends; the journal answers the same operation when the agent is back.
+    pub async fn answer(&self, method: &str, arguments: &[Value]) -> Result<String, wamp::Fault> {
         let (request, call) = match self.read(method, arguments) {
             Ok(read) => read,
-            Err(fault) => return Envelope::fault(&fault).to_text(),
+            Err(fault) => return Ok(Envelope::fault(&fault).to_text()),
         };
         let repeat = match call.method().nature() {
-            Nature::Query => return self.shared.query(request, call).await,
+            Nature::Query => return Ok(self.shared.query(request, call).await),
             Nature::Idempotent => Repeat::Harmless,
             Nature::Once => Repeat::Never,
         };
-        let operation = request.uuid;
         if self.shared.tasks.shutdown().has_begun() {
-            return stopping(operation);
+            return Err(not_begun("the agent is stopping"));
         }
         let (reply, answer) = oneshot::channel();
         let shared = Arc::clone(&self.shared);
         self.shared.tasks.spawn("command", async move {
             let _ = reply.send(shared.command(request, call, repeat).await);
         });
-        answer.await.unwrap_or_else(|_| stopping(operation))
+        answer.await.unwrap_or_else(|_| {
+            Err(wamp::Fault::new(error::CANCELED, "the agent ended while it worked on this"))
+        })
     }
 
     fn read(&self, method: &str, arguments: &[Value]) -> Result<(Request, Call), Fault> {
@@ -99,8 +106,16 @@ impl<B: Board> Shared<B> {
         stamped(bounded(envelope), operation)
     }
 
-    async fn command(self: &Arc<Self>, request: Request, call: Call, repeat: Repeat) -> String {
+    async fn command(
+        self: &Arc<Self>,
+        request: Request,
+        call: Call,
+        repeat: Repeat,
+    ) -> Result<String, wamp::Fault> {
         let operation = request.uuid;
+        if !self.operations.has_room() {
+            return Err(not_begun("too many operations run on this board"));
+        }
         let work = Work {
             operation,
             repeat,
@@ -109,13 +124,17 @@ impl<B: Board> Shared<B> {
             now: self.clock.cloud_now(),
         };
         match self.journal.begin(work).await {
-            Ok(Turn::Answer(answer)) => return answer,
+            Ok(Turn::Answer(answer)) => return Ok(answer),
             Ok(Turn::Run) => {}
-            Err(error) => return stamped(Envelope::fault(&error.into()), operation),
+            Err(error @ (journal::Error::Write(_) | journal::Error::Open { .. })) => {
+                let fault = Fault::new(Kind::Internal, error.to_string());
+                return Ok(stamped(Envelope::fault(&fault), operation));
+            }
+            Err(error) => return Err(not_begun(&error.to_string())),
         }
         let answer = stamped(self.work(request, call).await, operation);
         self.journal.end(operation, answer.clone()).await;
-        answer
+        Ok(answer)
     }
 
     /// Does a command that is in the journal.
@@ -160,26 +179,13 @@ fn bounded(result: Result<Value, Fault>) -> Envelope {
     Envelope::fault(&Fault::new(Kind::Exhausted, text))
 }
 
-fn stopping(operation: OperationId) -> String {
-    let fault = Fault::new(Kind::Unreachable, "the agent is stopping; ask again when it is back");
-    stamped(Envelope::fault(&fault), operation)
+fn not_begun(why: &str) -> wamp::Fault {
+    wamp::Fault::new(error::UNAVAILABLE, why)
 }
 
 fn stamped(mut envelope: Envelope, operation: OperationId) -> String {
     envelope.req_id = Some(operation.to_string());
     envelope.to_text()
-}
-
-impl From<journal::Error> for Fault {
-    fn from(error: journal::Error) -> Self {
-        use journal::Error as E;
-        let kind = match &error {
-            E::Open { .. } | E::Write(_) => Kind::Internal,
-            E::Full | E::Waiting => Kind::Exhausted,
-            E::Stopped => Kind::Unreachable,
-        };
-        Self::new(kind, error.to_string())
-    }
 }
 
 #[cfg(test)]
@@ -233,7 +239,7 @@ mod tests {
             let now = self.dispatch.shared.clock.now();
             let request = Request::new(operation, self.me, ProjectId::new(), method, now, None);
             let arguments = [json!(request), json!(PluginId::new()), json!({})];
-            let text = self.dispatch.answer(method, &arguments).await;
+            let text = self.dispatch.answer(method, &arguments).await.unwrap();
             let envelope = Envelope::parse(&text.into()).unwrap();
             assert_eq!(envelope.req_id, Some(operation.to_string()));
             envelope
@@ -268,7 +274,11 @@ mod tests {
         assert_eq!(world.ask("PluginCall", operation).await.message, 0);
         assert_eq!(world.board.0.load(Ordering::Relaxed), 1);
         world.tasks.clone().finish(Duration::from_secs(5)).await;
-        let fault = world.ask("PluginCall", OperationId::new()).await.into_value().unwrap_err();
-        assert_eq!(fault.kind, Kind::Unreachable);
+        let now = Timestamp::default();
+        let request =
+            Request::new(OperationId::new(), world.me, ProjectId::new(), "PluginCall", now, None);
+        let arguments = [json!(request), json!(PluginId::new())];
+        let fault = world.dispatch.answer("PluginCall", &arguments).await.unwrap_err();
+        assert_eq!(fault.uri, error::UNAVAILABLE);
     }
 }

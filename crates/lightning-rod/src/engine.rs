@@ -259,7 +259,9 @@ impl Parts {
             outcome
         };
         let (outcome, session) = tokio::join!(waiting, self.control.stay(&stop_control));
-        // Calls end with their guests, commands with their calls; then their answers can leave.
+        // New commands are turned away, to be sent again; calls end with their guests, commands with their calls; then
+        // their answers can leave.
+        self.commands.shutdown().begin();
         self.runtime.shutdown(PLUGIN_GRACE).await;
         self.commands.finish(GRACE).await;
         if let Some(session) = session {

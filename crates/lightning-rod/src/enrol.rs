@@ -15,6 +15,7 @@ use base::key::{KeyPair, to_hex};
 use model::Kind;
 use model::claim::Claim;
 use rpc::enrol::{Enrol, Enrolled};
+use rpc::handshake::REFUSED_KEY;
 use rpc::uri::ENROL;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -47,7 +48,14 @@ pub async fn enrol(home: &Home, settings: &Settings, claim: &str) -> Result<Iden
         None => Trust::Public(settings.cloud.authorities.clone()),
     };
     let cloud = Cloud::new(&claim.url, &claim.pin, trust, Arc::clone(&clock))?;
-    let (enrolled, joined) = patiently(&cloud, &key, settings, &claim).await?;
+    let (enrolled, joined) = match patiently(&cloud, &key, settings, &claim).await {
+        // The key of a board that was given up or replaced; nobody is known by it any more.
+        Err(Error::Cloud(CloudError::Aborted { uri, .. })) if uri == REFUSED_KEY => {
+            tracing::warn!("the cloud refuses this machine's old key, making a new one");
+            patiently(&cloud, &home.new_key()?, settings, &claim).await?
+        }
+        done => done?,
+    };
     clock.learn(joined.welcome.s4t_time);
     let identity = Identity {
         uuid: enrolled.uuid,

@@ -138,6 +138,14 @@ impl Home {
         KeyPair::load_or_create(&self.path("board.key"))
     }
 
+    /// A new key in place of one that no cloud takes any more.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn new_key(&self) -> Result<KeyPair, base::key::Error> {
+        KeyPair::create(&self.path("board.key"))
+    }
+
     /// Who the board is, if it is enrolled.
     ///
     /// # Errors

@@ -46,6 +46,12 @@ impl Running {
 }
 
 impl Operations {
+    /// Whether another operation may be entered.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.running().len() < MAX_RUNNING
+    }
+
     /// Enters an operation.
     ///
     /// # Errors

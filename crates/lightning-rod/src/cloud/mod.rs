@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use wamp::uri::error;
 use websocket::{Limits, WebSocket};
 
 /// Time to reach one of the cloud's addresses.
@@ -112,7 +113,12 @@ impl Error {
             | Self::WebSocket { .. }
             | Self::Lost(_) => Kind::Unreachable,
             Self::Impostor(_) => Kind::Unauthenticated,
-            Self::Aborted { .. } => Kind::Forbidden,
+            Self::Aborted { uri, .. } => match uri.as_str() {
+                error::UNAVAILABLE | error::SYSTEM_SHUTDOWN | error::RUNTIME_ERROR => {
+                    Kind::Unreachable
+                }
+                _ => Kind::Forbidden,
+            },
             Self::TlsSetup(_) | Self::Garbage(_) => Kind::Internal,
         }
     }

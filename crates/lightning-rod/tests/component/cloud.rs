@@ -361,10 +361,10 @@ impl Policy for TestPolicy {
             (memory.lie, memory.boards.get(&key).cloned(), memory.refused.contains(&key))
         };
         let welcome = match (extra.s4t_intent, known) {
-            (Intent::Enrol, _) => self.welcome(to_hex(&key), "machine"),
-            (Intent::Work, _) if is_refused => return Err(Abort::new(REFUSED_KEY, "given up")),
-            (Intent::Work, Some(board)) => self.welcome(board.uuid.to_string(), "board"),
-            (Intent::Work, None) => return Err(Abort::new(UNKNOWN_KEY, "no board has this key")),
+            (Intent::Enrol, _) if !is_refused => self.welcome(to_hex(&key), "machine"),
+            _ if is_refused => return Err(Abort::new(REFUSED_KEY, "given up")),
+            (_, Some(board)) => self.welcome(board.uuid.to_string(), "board"),
+            (_, None) => return Err(Abort::new(UNKNOWN_KEY, "no board has this key")),
         };
         if lie == Lie::NoChallenge {
             return Ok(Authentication::Welcome(welcome));

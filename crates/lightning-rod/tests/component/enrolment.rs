@@ -60,6 +60,19 @@ async fn a_claim_bound_to_another_key_is_refused_with_the_clouds_words() {
 }
 
 #[tokio::test]
+async fn a_machine_that_was_given_up_enrols_anew_with_a_new_key() {
+    let cloud = Cloud::start().await;
+    let (rod, before) = Rod::enrolled(&cloud).await;
+    cloud.refuse_all();
+    std::fs::remove_file(rod.home().path("board.json")).unwrap();
+    let identity = rod.enrol(&cloud).await.unwrap();
+    assert_ne!(identity.uuid, before);
+    let running = rod.run();
+    cloud.online(identity.uuid).await;
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_cloud_that_is_not_the_pinned_one_learns_nothing() {
     let cloud = Cloud::start().await;
     let mut claim = cloud.claim();
