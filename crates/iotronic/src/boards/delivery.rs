@@ -10,7 +10,7 @@ use super::outbox::Look;
 use super::registry::Online;
 use crate::app::settle::settle;
 use model::operation::{Event, Outcome, State};
-use model::{BoardId, Kind, OperationId};
+use model::{BoardId, Kind, OperationId, ProjectId};
 use rpc::{Call, Fault, Request};
 use serde_json::Value;
 use std::time::Duration;
@@ -57,53 +57,60 @@ impl Route {
 }
 
 /// Brings one command to the board and its answer to the store.
-pub(super) async fn deliver(route: Route, operation: OperationRow, look: Look) {
-    if !sent(&route, &operation, look).await {
-        return;
-    }
-    let outcome = match route.call(&operation).await {
-        Ok(envelope) => call::outcome(envelope),
-        // The row stays running: the next session asks again, or the deadline decides.
-        Err(Failure::Lost | Failure::Late) => return,
-        Err(Failure::Busy) => {
-            return route.online.gone.until(tokio::time::sleep(REST)).await.unwrap_or(());
-        }
-        Err(Failure::Garbage(fault)) => Outcome::Failed(fault),
+pub(super) async fn deliver(route: Route, id: OperationId, state: State, look: Look) {
+    let sent = match state {
+        State::Running => again(&route, id, look).await,
+        _ => first(&route, id).await,
     };
-    conclude(&route.boards, operation.id, outcome).await;
+    let operation = match sent {
+        Ok(operation) => operation,
+        // Withdrawn, expired or ended in the meantime.
+        Err(store::Error::Conflict(_) | store::Error::NotFound { .. }) => return,
+        Err(error) => {
+            tracing::error!(%error, operation = %id, "a command could not be marked as sent, trying again");
+            return rest(&route).await;
+        }
+    };
+    match route.call(&operation).await {
+        Ok(envelope) => conclude(&route.boards, id, call::outcome(envelope)).await,
+        Err(Failure::Garbage(fault)) => conclude(&route.boards, id, Outcome::Failed(fault)).await,
+        // The row stays running: this session or the next asks again, or the deadline decides.
+        Err(Failure::Busy | Failure::Lost | Failure::Late) => rest(&route).await,
+    }
 }
 
-/// Whether the store agrees that the command is on the board from now on.
-async fn sent(route: &Route, operation: &OperationRow, look: Look) -> bool {
-    let id = operation.id;
-    if operation.state == State::Running {
-        if look == Look::First {
-            // Only a count: the state is the same.
-            route.boards.store().write_behind(move |tx| {
-                Box::pin(async move {
-                    let now = tx.now();
-                    ignore_ended(operations::advance(tx, id, &Event::Sent, now).await)
-                })
-            });
-        }
-        return true;
-    }
+/// A while, or until the session is over.
+async fn rest(route: &Route) {
+    route.online.gone.until(tokio::time::sleep(REST)).await;
+}
+
+/// Says that the command is on the board from now on; this is committed before the board is called.
+async fn first(route: &Route, id: OperationId) -> Result<OperationRow, store::Error> {
     let job = route.boards.store().write(move |tx| {
         Box::pin(async move {
             let now = tx.now();
             operations::advance(tx, id, &Event::Sent, now).await
         })
     });
-    match job.await {
-        Ok(_) => true,
-        // Withdrawn or expired in the meantime.
-        Err(store::Error::Conflict(_)) => false,
-        Err(error) => {
-            tracing::error!(%error, operation = %id, "a command could not be marked as sent, trying again");
-            let _ = route.online.gone.until(tokio::time::sleep(REST)).await;
-            false
-        }
+    job.await
+}
+
+/// The store says so already; one more attempt is only counted, behind.
+async fn again(route: &Route, id: OperationId, look: Look) -> Result<OperationRow, store::Error> {
+    let store = route.boards.store();
+    let operation = operations::get(store, None, id).await?;
+    if operation.state.has_ended() {
+        return Err(store::Error::Conflict("the operation has ended".into()));
     }
+    if look == Look::First {
+        store.write_behind(move |tx| {
+            Box::pin(async move {
+                let now = tx.now();
+                ignore_ended(operations::advance(tx, id, &Event::Sent, now).await)
+            })
+        });
+    }
+    Ok(operation)
 }
 
 fn ignore_ended(advanced: Result<OperationRow, store::Error>) -> Result<(), store::Error> {
@@ -150,27 +157,39 @@ pub(crate) async fn end(
     }
 }
 
-/// Asks the board to stop an operation; the operation's own answer tells what came of it.
-pub(super) async fn stop(route: Route, operation: OperationRow) {
-    let call = Call::OperationCancel(operation.id);
+/// Asks the board to stop an operation, until it confirms; the operation's own answer tells what came of it.
+pub(super) async fn stop(route: Route, id: OperationId, project: ProjectId) {
+    while !route.online.gone.has_begun() && !asked_to_stop(&route, id, project.clone()).await {
+        rest(&route).await;
+        let row = operations::get(route.boards.store(), None, id).await;
+        if row.is_ok_and(|row| row.state.has_ended()) {
+            return;
+        }
+    }
+}
+
+async fn asked_to_stop(route: &Route, id: OperationId, project: ProjectId) -> bool {
+    let call = Call::OperationCancel(id);
     let now = route.boards.now();
     let request = Request::new(
         OperationId::new(),
         route.board,
-        operation.project,
+        project,
         call.method().word(),
         now,
         Some(now.after(STOP_TIMEOUT)),
     );
     let agent = route.boards.agent();
-    let answer =
-        call::call(agent, route.board, &route.online, &request, call.arguments(), STOP_TIMEOUT)
-            .await;
-    match answer.map(rpc::Envelope::into_value) {
-        Ok(Ok(_)) => {}
-        Ok(Err(Fault { kind: Kind::NotFound, .. })) => {}
+    let arguments = call.arguments();
+    let called =
+        call::call(agent, route.board, &route.online, &request, arguments, STOP_TIMEOUT).await;
+    match called.map(rpc::Envelope::into_value) {
+        Ok(Ok(_)) => true,
+        // It has ended at the same moment, or has not arrived yet.
+        Ok(Err(Fault { kind: Kind::NotFound, .. })) => false,
         other => {
-            tracing::warn!(operation = %operation.id, board = %route.board, answer = ?other, "the board did not confirm that it stops")
+            tracing::warn!(operation = %id, board = %route.board, answer = ?other, "the board did not confirm that it stops");
+            false
         }
     }
 }

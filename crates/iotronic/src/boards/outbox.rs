@@ -7,10 +7,11 @@
 use super::Boards;
 use super::delivery::{self, Route};
 use super::registry::Online;
-use model::{BoardId, OperationId};
-use std::collections::{HashMap, HashSet};
+use model::operation::State;
+use model::{BoardId, OperationId, Timestamp};
+use std::collections::{HashMap, HashSet, VecDeque};
 use store::operations::OperationRow;
-use tokio::task::{Id, JoinSet};
+use tokio::task::{Id, JoinError, JoinSet};
 
 /// Commands on one board at one time; others wait in the store.
 const MAX_RUNNING: usize = 16;
@@ -21,7 +22,8 @@ pub(super) fn attend(boards: &Boards, board: BoardId, online: Online) {
         route: Route { boards: boards.clone(), board, online },
         running: JoinSet::new(),
         jobs: HashMap::new(),
-        resent: HashSet::new(),
+        told_to_stop: HashSet::new(),
+        waiting: VecDeque::new(),
         look: Look::First,
     };
     boards.tasks().spawn("outbox", outbox.run());
@@ -31,22 +33,46 @@ struct Outbox {
     route: Route,
     running: JoinSet<()>,
     jobs: HashMap<Id, Job>,
-    /// Commands that were told to stop in this session.
-    resent: HashSet<OperationId>,
+    /// Commands that the board was asked to stop in this session.
+    told_to_stop: HashSet<OperationId>,
+    /// What could not go out when the store was last read, in order.
+    waiting: VecDeque<Item>,
     look: Look,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 enum Job {
     Delivery { id: OperationId, subject: Option<String> },
-    Stop(OperationId),
+    Stop,
 }
 
-/// Whether the table is looked at for the first time in this session: what runs then was sent in an earlier one.
+/// What must be known of a command before it goes out; the rest, which may be large, is read when it does.
+#[derive(Debug)]
+struct Item {
+    id: OperationId,
+    state: State,
+    subject: Option<String>,
+    deadline: Timestamp,
+    look: Look,
+}
+
+/// When a command was found: at the first look of a session, what runs was sent in an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Look {
     First,
     Later,
+}
+
+impl Item {
+    fn new(operation: &OperationRow, look: Look) -> Self {
+        Self {
+            id: operation.id,
+            state: operation.state,
+            subject: operation.subject.as_ref().map(ToString::to_string),
+            deadline: operation.deadline,
+            look,
+        }
+    }
 }
 
 impl Outbox {
@@ -54,16 +80,19 @@ impl Outbox {
         let gone = self.route.online.gone.clone();
         let doorbell = self.route.online.doorbell.clone();
         let stop = self.route.boards.tasks().shutdown().clone();
-        self.fill().await;
+        self.read().await;
         loop {
             tokio::select! {
                 biased;
                 () = gone.begun() => break,
                 () = stop.begun() => break,
-                Some(done) = self.running.join_next_with_id() => self.ended(done),
-                () = doorbell.notified() => {}
+                Some(done) = self.running.join_next_with_id() => {
+                    self.ended(done);
+                    // An empty queue may mean that what has just ended must be looked at again.
+                    if self.waiting.is_empty() { self.read().await } else { self.start_waiting() }
+                }
+                () = doorbell.notified() => self.read().await,
             }
-            self.fill().await;
         }
         // Calls to a session that is gone end at once; answers that came before are still being stored.
         while let Some(done) = self.running.join_next_with_id().await {
@@ -71,7 +100,7 @@ impl Outbox {
         }
     }
 
-    fn ended(&mut self, done: Result<(Id, ()), tokio::task::JoinError>) {
+    fn ended(&mut self, done: Result<(Id, ()), JoinError>) {
         let id = match &done {
             Ok((id, ())) => *id,
             Err(error) => {
@@ -82,8 +111,8 @@ impl Outbox {
         self.jobs.remove(&id);
     }
 
-    /// Starts whatever may go out now.
-    async fn fill(&mut self) {
+    /// Reads what is open, asks the board to stop what is to be stopped, and starts whatever may go out.
+    async fn read(&mut self) {
         let open = match self.route.open().await {
             Ok(open) => open,
             Err(error) => {
@@ -92,49 +121,64 @@ impl Outbox {
                 return;
             }
         };
+        let is_new = |operation: &&OperationRow| !self.is_running(operation.id);
+        let items = open.iter().filter(is_new).map(|operation| Item::new(operation, self.look));
+        self.waiting = items.collect();
+        self.look = Look::Later;
+        self.start_waiting();
+        for operation in open.iter().filter(|operation| operation.cancel_requested) {
+            self.stop(operation);
+        }
+    }
+
+    /// Starts those that wait and may go out now, in order.
+    fn start_waiting(&mut self) {
         let now = self.route.boards.now();
-        let mut busy: HashSet<String> = self.busy_subjects();
-        for operation in open {
-            if operation.cancel_requested {
-                self.stop(&operation);
-            }
-            let subject = operation.subject.as_ref().map(ToString::to_string);
-            let is_free = subject.as_ref().is_none_or(|subject| !busy.contains(subject));
-            busy.extend(subject.clone());
-            let may_start = is_free && operation.deadline > now && !self.is_running(operation.id);
-            if may_start && self.jobs.len() < MAX_RUNNING {
-                self.start(operation, subject);
+        let mut busy = self.busy_subjects();
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.retain(|item| item.deadline > now);
+        for item in waiting {
+            let is_free = item.subject.as_ref().is_none_or(|subject| !busy.contains(subject));
+            busy.extend(item.subject.clone());
+            if is_free && self.deliveries() < MAX_RUNNING {
+                self.start(item);
+            } else {
+                self.waiting.push_back(item);
             }
         }
-        self.look = Look::Later;
+    }
+
+    fn deliveries(&self) -> usize {
+        self.jobs.values().filter(|job| **job != Job::Stop).count()
     }
 
     fn busy_subjects(&self) -> HashSet<String> {
         let subjects = self.jobs.values().filter_map(|job| match job {
             Job::Delivery { subject, .. } => subject.clone(),
-            Job::Stop(_) => None,
+            Job::Stop => None,
         });
         subjects.collect()
     }
 
     fn is_running(&self, id: OperationId) -> bool {
-        self.jobs
-            .values()
-            .any(|job| matches!(job, Job::Delivery { id: running, .. } if *running == id))
+        let is_it = |job: &Job| matches!(job, Job::Delivery { id: running, .. } if *running == id);
+        self.jobs.values().any(is_it)
     }
 
-    fn start(&mut self, operation: OperationRow, subject: Option<String>) {
-        let id = operation.id;
-        let task = self.running.spawn(delivery::deliver(self.route.clone(), operation, self.look));
+    fn start(&mut self, item: Item) {
+        let Item { id, state, subject, look, .. } = item;
+        let delivery = delivery::deliver(self.route.clone(), id, state, look);
+        let task = self.running.spawn(delivery);
         self.jobs.insert(task.id(), Job::Delivery { id, subject });
     }
 
     /// Asks the board to stop what it is working on.
     fn stop(&mut self, operation: &OperationRow) {
-        let id = operation.id;
-        if self.is_running(id) && self.resent.insert(id) {
-            let task = self.running.spawn(delivery::stop(self.route.clone(), operation.clone()));
-            self.jobs.insert(task.id(), Job::Stop(id));
+        if self.is_running(operation.id) && self.told_to_stop.insert(operation.id) {
+            let project = operation.project.clone();
+            let stop = delivery::stop(self.route.clone(), operation.id, project);
+            let task = self.running.spawn(stop);
+            self.jobs.insert(task.id(), Job::Stop);
         }
     }
 }
