@@ -68,7 +68,7 @@ impl Client {
             .http_status_as_error(false)
             .timeout_global(Some(TIMEOUT))
             .user_agent(concat!("s4t/", env!("CARGO_PKG_VERSION")))
-            .tls_config(tls(trust)?)
+            .tls_config(tls(url, trust)?)
             .build();
         Ok(Self { agent: config.into(), url: url.trim_end_matches('/').to_owned(), token: None })
     }
@@ -219,22 +219,42 @@ impl Client {
     }
 }
 
-fn tls(trust: &Trust) -> Result<ureq::tls::TlsConfig, Error> {
-    use ureq::tls::{Certificate, RootCerts, TlsConfig};
-    let roots = match trust {
-        Trust::Public => RootCerts::WebPki,
-        Trust::Authority(pem) => {
-            let certificate = Certificate::from_pem(pem.as_bytes()).map_err(|error| {
-                Error::new(
-                    Kind::Invalid,
-                    format!("the authority's certificate cannot be read: {error}"),
-                )
-            })?;
-            RootCerts::Specific(std::sync::Arc::new(vec![certificate]))
-        }
+/// Where systems keep the public authorities.
+const PUBLIC_AUTHORITIES: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+
+fn tls(url: &str, trust: &Trust) -> Result<ureq::tls::TlsConfig, Error> {
+    use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+    let unusable = |what: String| Error::new(Kind::Invalid, what);
+    let pem = match trust {
+        Trust::Authority(pem) => pem.clone(),
+        Trust::Public if url.starts_with("https://") => public_authorities(),
+        Trust::Public => String::new(),
     };
+    let mut certificates = Vec::new();
+    for item in parse_pem(pem.as_bytes()) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
+            Ok(_) => {}
+            Err(error) => {
+                return Err(unusable(format!("the authority's PEM cannot be read: {error}")));
+            }
+        }
+    }
+    if certificates.is_empty() && url.starts_with("https://") {
+        let cure = "name the authority of the cloud's certificate, or install ca-certificates";
+        return Err(unusable(format!("no certificate authority is known here; {cure}")));
+    }
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    Ok(TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(provider).build())
+    Ok(TlsConfig::builder()
+        .root_certs(RootCerts::Specific(std::sync::Arc::new(certificates)))
+        .unversioned_rustls_crypto_provider(provider)
+        .build())
+}
+
+fn public_authorities() -> String {
+    let read = |path: &&str| std::fs::read_to_string(path).ok();
+    PUBLIC_AUTHORITIES.iter().find_map(read).unwrap_or_default()
 }
 
 fn refusal(mut answer: Response<Body>) -> Error {
