@@ -16,12 +16,14 @@ use base::tasks::Shutdown;
 use model::BoardId;
 use std::time::{Duration, Instant};
 use tunnel::Link;
-use tunnel::handshake::{Credentials, HANDSHAKE_DEADLINE};
+use tunnel::handshake::{Credentials, Failure, HANDSHAKE_DEADLINE, HandshakeError};
 
 /// Where links are opened, below the cloud's address.
 pub const PATH: &str = "/tunnel";
 /// A link that stood so long was a good one: waiting starts small again.
 const GOOD_LINK: Duration = Duration::from_secs(10);
+/// Wait after the cloud refused the board; the control channel ends it when it is let in.
+const REFUSED_WAIT: Duration = Duration::from_secs(300);
 /// Time that channels get to finish when the agent ends.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -77,11 +79,34 @@ pub async fn run(
         if started.elapsed() > GOOD_LINK {
             backoff.reset();
         }
-        let wait = backoff.next_delay(base::secret::random_unit());
-        tracing::warn!(reason = ended, retry_in_ms = wait.as_millis() as u64, "tunnel link lost");
+        let wait = match ended {
+            LinkEnd::Lost(_) => backoff.next_delay(base::secret::random_unit()),
+            LinkEnd::Refused(_) => REFUSED_WAIT,
+        };
+        tracing::warn!(
+            reason = ended.text(),
+            retry_in_ms = wait.as_millis() as u64,
+            "tunnel link lost"
+        );
         let woken = shutdown.until(tokio::time::timeout(wait, services.wake.notified()));
         if woken.await.is_none() {
             return;
+        }
+    }
+}
+
+/// Why there is no link any more.
+enum LinkEnd {
+    /// It broke, or could not be opened.
+    Lost(String),
+    /// The cloud does not take this board.
+    Refused(String),
+}
+
+impl LinkEnd {
+    fn text(&self) -> &str {
+        match self {
+            Self::Lost(text) | Self::Refused(text) => text,
         }
     }
 }
@@ -93,12 +118,12 @@ async fn one_link(
     credentials: &LinkCredentials,
     liveness: websocket::Settings,
     shutdown: &Shutdown,
-) -> String {
+) -> LinkEnd {
     let opened = shutdown.until(open(cloud, credentials)).await;
     let connection = match opened {
         Some(Ok(connection)) => connection,
         Some(Err(error)) => return error,
-        None => return "the agent is stopping".into(),
+        None => return LinkEnd::Lost("the agent is stopping".into()),
     };
     let settings = tunnel::Settings { liveness, ..tunnel::Settings::default() };
     let (link, driver) = Link::new(connection, services.clone(), settings);
@@ -115,16 +140,18 @@ async fn one_link(
             ended = leaving => ended,
         }
     };
-    ended.to_string()
+    LinkEnd::Lost(ended.to_string())
 }
 
 async fn open(
     cloud: &Cloud,
     credentials: &LinkCredentials,
-) -> Result<tunnel::Authenticated<Box<dyn crate::cloud::Stream>>, String> {
-    let text = |error: Error| error.to_string();
-    let opened = cloud.open(PATH, &[], tunnel::handshake::limits()).await.map_err(text)?;
-    tunnel::handshake::dial(opened.socket, credentials, HANDSHAKE_DEADLINE)
-        .await
-        .map_err(|error| error.to_string())
+) -> Result<tunnel::Authenticated<Box<dyn crate::cloud::Stream>>, LinkEnd> {
+    let lost = |error: Error| LinkEnd::Lost(error.to_string());
+    let opened = cloud.open(PATH, &[], tunnel::handshake::limits()).await.map_err(lost)?;
+    let dialled = tunnel::handshake::dial(opened.socket, credentials, HANDSHAKE_DEADLINE).await;
+    dialled.map_err(|error| match error {
+        HandshakeError::Failed(Failure::Refused(_)) => LinkEnd::Refused(error.to_string()),
+        error => LinkEnd::Lost(error.to_string()),
+    })
 }
