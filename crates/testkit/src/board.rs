@@ -188,10 +188,25 @@ impl Board {
         });
     }
 
-    /// Waits until it is online.
+    /// Waits until it is online, the agent that runs now and not one that was killed a moment ago: it has said so itself
+    /// and answers.
     #[track_caller]
     pub fn wait_online(&self) {
+        until(&format!("{} to be online", self.name()), PATIENCE, || {
+            let said = self.said();
+            if !said.lines().any(is_online) {
+                return Err(format!("its agent says {said}"));
+            }
+            self.ask("/ping", &json!({})).map(drop).map_err(|error| error.to_string())
+        });
         self.wait_status(Status::Online, PATIENCE);
+    }
+
+    /// How often the agent that runs now came online.
+    #[track_caller]
+    #[must_use]
+    pub fn times_online(&self) -> usize {
+        self.said().lines().filter(|line| is_online(line)).count()
     }
 
     /// Waits until it is offline.
@@ -263,6 +278,11 @@ impl Board {
     pub fn exposure(&self, service: &str) -> api::services::Exposure {
         self.client.get(&self.path(&format!("/services/{service}"))).unwrap()
     }
+}
+
+/// The agent's line once the cloud has accepted it.
+fn is_online(line: &str) -> bool {
+    line.split_whitespace().any(|word| word == "online")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -94,7 +94,8 @@ impl RawHttp {
         headers: &[(&str, &str)],
         body: Option<&str>,
     ) -> Answer {
-        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.at);
+        let mut request =
+            format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.at);
         if let Some(token) = &self.token {
             request += &format!("x-auth-token: {token}\r\n");
         }
@@ -143,7 +144,8 @@ mod tests {
     fn answers_are_read_in_both_framings() {
         let plain = Answer::parse(b"HTTP/1.1 200 OK\r\nETag: \"1\"\r\n\r\n{}");
         assert_eq!((plain.status, plain.header("etag")), (200, Some("\"1\"")));
-        let chunks = b"HTTP/1.1 404 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n";
+        let chunks =
+            b"HTTP/1.1 404 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n";
         assert_eq!(Answer::parse(chunks).body, "abc");
         assert_eq!(Answer::parse(b"").status, 0);
     }

@@ -5,10 +5,10 @@
 
 use api::plugins::Status as PluginStatus;
 use base::key::{KeyPair, to_hex};
+use model::BoardId;
 use model::claim::Claim;
 use model::facts::{Facts, Load};
 use model::plugin::RunState;
-use model::BoardId;
 use rpc::connection::{Connection, Info};
 use rpc::enrol::{Enrol, Enrolled};
 use rpc::handshake::{HelloExtra, Intent, WelcomeExtra};
@@ -133,8 +133,7 @@ impl SimulatedBoard {
             let registered = session.register(&prefix, Match::Prefix, handler).await;
             registered.map_err(|error| error.to_string())?;
             let agent = agent_of(&session);
-            let connection =
-                Connection { uuid: self.id, session: session.id(), info: info() };
+            let connection = Connection { uuid: self.id, session: session.id(), info: info() };
             let procedure = uri::agent_procedure(&agent, uri::CONNECTION);
             ask(&session, &procedure, &json!(connection)).await?;
             Ok(session)
@@ -282,4 +281,3 @@ impl wamp::Credentials for Credentials {
         Ok((to_hex(&self.key.sign(&bytes)) + text, Map::new()))
     }
 }
-

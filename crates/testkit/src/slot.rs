@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 const FIRST_PORT: u16 = 20_000;
 /// Ports of a slot: one for the API, the others for services.
 const PORTS: u16 = 16;
+/// Ports of a slot for services.
+pub(crate) const SERVICE_PORTS: u16 = PORTS - 1;
 /// How many slots there are.
 const SLOTS: u16 = 700;
 
@@ -65,10 +67,10 @@ impl Slot {
         FIRST_PORT + self.number * PORTS
     }
 
-    /// The ports of services, first and last.
+    /// The first of [`SERVICE_PORTS`] ports of services.
     #[must_use]
-    pub fn service_ports(&self) -> (u16, u16) {
-        (self.api_port() + 1, self.api_port() + PORTS - 1)
+    pub fn first_service_port(&self) -> u16 {
+        self.api_port() + 1
     }
 }
 
@@ -80,6 +82,6 @@ mod tests {
     fn no_two_slots_are_the_same_at_a_time() {
         let (one, two) = (Slot::take(), Slot::take());
         assert_ne!(one.number(), two.number());
-        assert!(one.service_ports().1 < 32_768);
+        assert!(one.api_port() + PORTS <= 32_768);
     }
 }

@@ -14,11 +14,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// # Panics
 /// It found nothing within the time; the panic names the last reason.
 #[track_caller]
-pub fn until<T>(
-    what: &str,
-    within: Duration,
-    mut look: impl FnMut() -> Result<T, String>,
-) -> T {
+pub fn until<T>(what: &str, within: Duration, mut look: impl FnMut() -> Result<T, String>) -> T {
     let deadline = Instant::now() + within;
     loop {
         match look() {

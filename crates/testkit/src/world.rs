@@ -7,7 +7,7 @@ use crate::board::{Board, BoardOptions};
 use crate::command_line::Said;
 use crate::program::{Program, program_path};
 use crate::raw_http::RawHttp;
-use crate::slot::Slot;
+use crate::slot::{SERVICE_PORTS, Slot};
 use crate::wait::PATIENCE;
 use api::claims::Made;
 use api::client::{Client, Error, Method, Trust, escape};
@@ -35,15 +35,23 @@ const WAIT_S: u32 = 60;
 pub struct WorldOptions {
     settings: Vec<(String, String)>,
     address: Ipv4Addr,
+    service_ports: u16,
 }
 
 impl Default for WorldOptions {
     fn default() -> Self {
-        Self { settings: Vec::new(), address: Ipv4Addr::LOCALHOST }
+        Self { settings: Vec::new(), address: Ipv4Addr::LOCALHOST, service_ports: SERVICE_PORTS }
     }
 }
 
 impl WorldOptions {
+    /// So many public ports and no more, up to 15.
+    #[must_use]
+    pub fn service_ports(mut self, count: u16) -> Self {
+        self.service_ports = count.clamp(1, SERVICE_PORTS);
+        self
+    }
+
     /// A setting of the cloud, such as `liveness.idle_ping_s`.
     #[must_use]
     pub fn set(mut self, key: &str, value: &str) -> Self {
@@ -125,7 +133,7 @@ impl World {
     /// The public ports that the cloud may hand out.
     #[must_use]
     pub fn service_ports(&self) -> (u16, u16) {
-        self.slot.service_ports()
+        service_ports(&self.slot, &self.options)
     }
 
     /// Works with the cloud's process.
@@ -215,7 +223,8 @@ impl World {
             Some(row) => row["id"].clone(),
             None => {
                 let body = json!({ "project": { "name": project } });
-                admin.post::<Value>("/identity/v3/projects", &body).unwrap()["project"]["id"].clone()
+                admin.post::<Value>("/identity/v3/projects", &body).unwrap()["project"]["id"]
+                    .clone()
             }
         };
         let body = json!({ "user": { "name": name, "password": "correct horse" } });
@@ -369,10 +378,15 @@ pub(crate) fn board_path(board: &str, rest: &str) -> String {
     format!("{}/{}{rest}", api::boards::PATH, escape(board))
 }
 
+fn service_ports(slot: &Slot, options: &WorldOptions) -> (u16, u16) {
+    let first = slot.first_service_port();
+    (first, first + options.service_ports - 1)
+}
+
 fn start_cloud(folder: &Path, options: &WorldOptions, slot: &Slot) -> (Program, String) {
     let mut command = Command::new(program_path("iotronic"));
     command.arg("serve").arg("--data").arg(folder.join("cloud"));
-    let (first, last) = slot.service_ports();
+    let (first, last) = service_ports(slot, options);
     command.env("IOTRONIC__API__LISTEN", format!("{}:{}", options.address, slot.api_port()));
     command.env("IOTRONIC__SERVICES__PORTS", format!("{first}-{last}"));
     command.envs(options.settings.iter().map(|(key, value)| (key, value)));

@@ -106,7 +106,13 @@ fn strangers_and_wrong_tokens_are_kept_out_everywhere() {
     survives(|world| {
         let paths =
             ["/v2/boards", "/v2/boards/bystander", "/v2/claims", "/v2/events", "/v2/operations"];
-        for token in [None, Some(String::new()), Some("x".into()), Some("\u{7f}".repeat(9)), Some("a".repeat(5000))] {
+        for token in [
+            None,
+            Some(String::new()),
+            Some("x".into()),
+            Some("\u{7f}".repeat(9)),
+            Some("a".repeat(5000)),
+        ] {
             let raw = RawHttp { at: world.at(), token };
             for path in paths {
                 let answer = raw.get(path);
@@ -195,7 +201,13 @@ fn wamp_and_tunnel_links_that_talk_nonsense_are_ended() {
             ("unknown message", short(1, b"[999,1,2]")),
             ("HELLO without details", short(1, b"[1,\"s4t\"]")),
             ("HELLO to another realm", short(1, b"[1,\"other\",{\"roles\":{}}]")),
-            ("HELLO without proof", short(1, b"[1,\"s4t\",{\"roles\":{\"caller\":{}},\"authmethods\":[\"anonymous\"]}]")),
+            (
+                "HELLO without proof",
+                short(
+                    1,
+                    b"[1,\"s4t\",{\"roles\":{\"caller\":{}},\"authmethods\":[\"anonymous\"]}]",
+                ),
+            ),
             ("a call before HELLO", short(1, b"[48,1,{},\"stack4things.enrol\"]")),
             ("deep", short(1, "[".repeat(60_000).as_bytes())),
             ("a reserved opcode", short(7, b"x")),
@@ -212,7 +224,12 @@ fn wamp_and_tunnel_links_that_talk_nonsense_are_ended() {
             assert!(ends(stream), "{what} on the tunnel");
         }
         for protocol in ["wamp.2.msgpack", "wamp.2.cbor"] {
-            for bytes in [&b"\xff\xff\xff\xff"[..], b"\xdd\xff\xff\xff\xff", b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff", b""] {
+            for bytes in [
+                &b"\xff\xff\xff\xff"[..],
+                b"\xdd\xff\xff\xff\xff",
+                b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff",
+                b"",
+            ] {
                 let mut stream = upgrade(world, "/wamp", protocol);
                 stream.write_all(&short(2, bytes)).unwrap();
                 assert!(ends(stream), "{bytes:x?} as {protocol}");
@@ -258,7 +275,8 @@ fn a_client_that_stops_reading_does_not_hold_the_clouds_memory() {
         for _ in 0..20 {
             let mut stream = TcpStream::connect(world.at()).unwrap();
             stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
-            let ask = format!("GET /v2/plugins/fat HTTP/1.1\r\nhost: x\r\nx-auth-token: {token}\r\n\r\n");
+            let ask =
+                format!("GET /v2/plugins/fat HTTP/1.1\r\nhost: x\r\nx-auth-token: {token}\r\n\r\n");
             // As many questions as fit, and not one answer read.
             for _ in 0..100 {
                 if stream.write_all(ask.as_bytes()).is_err() {
@@ -274,7 +292,12 @@ fn a_client_that_stops_reading_does_not_hold_the_clouds_memory() {
         follower.write_all(ask.as_bytes()).unwrap();
         for number in 0..200 {
             let name = format!("f-{number}");
-            admin.post::<Value>("/v2/fleets", &json!({ "name": name, "description": "d".repeat(300) })).unwrap();
+            admin
+                .post::<Value>(
+                    "/v2/fleets",
+                    &json!({ "name": name, "description": "d".repeat(300) }),
+                )
+                .unwrap();
         }
         let (now, _) = world.cloud(|cloud| cloud.memory_kib());
         println!("{now} KiB with 20 clients that do not read");

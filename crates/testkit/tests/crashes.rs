@@ -83,7 +83,8 @@ impl Giver<'_> {
             if let Some(id) = self.give(&mark, stop) {
                 acknowledged.insert(mark, id);
             }
-            while number % 10 == 9 && self.waiting() > OUTSTANDING && !stop.load(Ordering::Relaxed) {
+            while number % 10 == 9 && self.waiting() > OUTSTANDING && !stop.load(Ordering::Relaxed)
+            {
                 std::thread::sleep(Duration::from_millis(50));
             }
         }

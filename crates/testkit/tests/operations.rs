@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use testkit::{Board, BoardOptions, PATIENCE, World, until};
 
-const SLEEPER: &str = "import time\ndef main(params):\n    time.sleep(params['s'])\n    return 'woke'\n";
+const SLEEPER: &str =
+    "import time\ndef main(params):\n    time.sleep(params['s'])\n    return 'woke'\n";
 const WRITER: &str = "
 def main(params):
     with open(params['file'], 'a') as file:
@@ -94,8 +95,8 @@ fn restarting_the_agent_keeps_the_operation_and_the_process_number() {
     let operation = board.command(&Method::POST, "/restart-agent", &json!({})).unwrap();
     assert_eq!(operation.state, State::Succeeded, "{operation:?}");
     until("the agent to start again", PATIENCE, || {
-        let starts = board.said().matches("online").count();
-        if starts >= 2 { Ok(()) } else { Err(format!("online {starts} times")) }
+        let times = board.times_online();
+        if times >= 2 { Ok(()) } else { Err(format!("online {times} times")) }
     });
     board.wait_online();
     assert_eq!(board.agent(|agent| (agent.is_alive(), agent.pid())), (true, pid));

@@ -13,7 +13,8 @@ use testkit::{Board, PATIENCE, World, until};
 
 const PYTHON: &str = "def main(params):\n    return params\n";
 const NODE: &str = "exports.main = async (params) => params;\n";
-const NODE_UPSTREAM: &str = "exports.main = (name, params, api, callback) => {\n  callback(null, [name, params.x]);\n};\n";
+const NODE_UPSTREAM: &str =
+    "exports.main = (name, params, api, callback) => {\n  callback(null, [name, params.x]);\n};\n";
 const UPSTREAM: &str = "
 from iotronic_lightningrod.modules.plugins import Plugin
 from iotronic_lightningrod.modules.plugins import pluginApis as API
@@ -58,7 +59,11 @@ fn printed(world: &World, board: &Board, plugin: &str) -> Vec<String> {
 fn wait_printed(world: &World, board: &Board, plugin: &str, text: &str) {
     until(&format!("{plugin} to print {text:?}"), PATIENCE, || {
         let lines = printed(world, board, plugin);
-        if lines.iter().any(|line| line.contains(text)) { Ok(()) } else { Err(format!("{lines:?}")) }
+        if lines.iter().any(|line| line.contains(text)) {
+            Ok(())
+        } else {
+            Err(format!("{lines:?}"))
+        }
     });
 }
 
@@ -118,9 +123,8 @@ fn default_parameters_are_used_and_a_new_source_needs_a_new_injection() {
     assert_eq!(board.call("echo", &json!({})).result, Some(json!("new")));
     let page: api::Page<Injection> = admin.get(&board.path("/plugins")).unwrap();
     assert_eq!(page.items.len(), 1);
-    let error = admin
-        .request::<Value>(&Method::DELETE, "/v2/plugins/echo", None::<&()>, &[])
-        .unwrap_err();
+    let error =
+        admin.request::<Value>(&Method::DELETE, "/v2/plugins/echo", None::<&()>, &[]).unwrap_err();
     assert_eq!(error.kind(), Kind::Conflict, "it is on a board: {error}");
     board.done(&Method::DELETE, "/plugins/echo", &json!({}));
     admin.request::<Value>(&Method::DELETE, "/v2/plugins/echo", None::<&()>, &[]).unwrap();
@@ -206,8 +210,8 @@ fn guests_that_misbehave_get_a_clear_fault_and_the_board_goes_on() {
         ("hog", "return len(bytearray(1 << 30))", Some(Kind::Exhausted)),
         (
             "fork",
-            "import os\n    kept = []\n    for n in range(40):\n        if os.fork() == 0:\n            import time; time.sleep(20); os._exit(0)\n    return 'forked'",
-            None,
+            "import os, time\n    for n in range(40):\n        if os.fork() == 0:\n            time.sleep(20); os._exit(0)\n    time.sleep(2)\n    return 'forked'",
+            Some(Kind::Exhausted),
         ),
         ("flood", "for n in range(300000): print('x' * 100)\n    raise RuntimeError('done')", None),
     ];

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
-use testkit::{Board, LocalService, PATIENCE, Talk, World, until};
+use testkit::{Board, LocalService, PATIENCE, Talk, World, WorldOptions, until};
 
 fn visit(port: u16) -> TcpStream {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
@@ -156,13 +156,9 @@ fn enabling_twice_and_ports_that_cannot_be_had_are_refused() {
 
 #[test]
 fn when_the_ports_run_out_that_is_said_with_a_cure() {
-    let world = World::new();
+    let world = World::start(WorldOptions::default().service_ports(2));
     let board = world.board("narrow");
-    let (first, last) = world.service_ports();
-    // All ports but two belong to somebody else.
-    let _others: Vec<_> = (first + 2..=last)
-        .map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap())
-        .collect();
+    let (first, _) = world.service_ports();
     let local = LocalService::start(Talk::Echo);
     for name in ["a", "b", "c"] {
         world.service(name, local.port);

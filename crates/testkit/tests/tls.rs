@@ -108,7 +108,9 @@ fn a_certificate_from_elsewhere_is_served_as_given() {
     let stranger = Client::new(world.url(), &Trust::Public).unwrap();
     assert!(stranger.get::<Value>("/identity/v3").is_err(), "nobody known signed it");
     let mut command = world.s4t_command();
-    command.env("S4T_ADMIN_FILE", world.admin_file()).args(["claim", "create", "post", "-f", "value"]);
+    command
+        .env("S4T_ADMIN_FILE", world.admin_file())
+        .args(["claim", "create", "post", "-f", "value"]);
     let claim = Said::of(command.arg("--cacert").arg(&authority)).ok();
     let home = world.folder().join("post");
     std::fs::create_dir_all(&home).unwrap();
