@@ -31,11 +31,7 @@ pub(super) fn secret(cloud: &Cloud) -> ([u8; 32], String) {
 ///
 /// # Errors
 /// A value is out of range, there is no such fleet, or the board's name is taken.
-pub async fn create(
-    cloud: &Cloud,
-    caller: &Caller,
-    new: New,
-) -> Result<(ClaimRow, String), Error> {
+pub async fn create(cloud: &Cloud, caller: &Caller, new: New) -> Result<(ClaimRow, String), Error> {
     let life = new.expires_in_s.unwrap_or(DEFAULT_LIFE_S);
     if !(1..=MAX_LIFE_S).contains(&life) {
         let text = format!("expires_in_s {life} is not 1 to {MAX_LIFE_S}");
@@ -58,10 +54,8 @@ pub async fn create(
         fleet,
         replaces: None,
     };
-    let claim = cloud
-        .store
-        .write(move |tx| Box::pin(async move { claims::create(tx, new).await }))
-        .await?;
+    let claim =
+        cloud.store.write(move |tx| Box::pin(async move { claims::create(tx, new).await })).await?;
     Ok((claim, text))
 }
 

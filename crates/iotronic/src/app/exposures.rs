@@ -115,7 +115,8 @@ fn check_wanted(wanted: Option<u16>, ports: &RangeInclusive<u16>) -> Result<(), 
     match wanted {
         Some(port) if !ports.contains(&port) => {
             let (first, last) = (ports.start(), ports.end());
-            let text = format!("port {port} is not one of {first}-{last}; choose one of them or none");
+            let text =
+                format!("port {port} is not one of {first}-{last}; choose one of them or none");
             Err(Fault::new(Kind::Conflict, text))
         }
         _ => Ok(()),

@@ -84,8 +84,9 @@ pub async fn delete(
 ) -> Result<(), Error> {
     let fleet = get(cloud, caller, ident).await?;
     fresh("fleet", fleet.revision, expected)?;
-    let done =
-        cloud.store.write(move |tx| Box::pin(async move { fleets::delete(tx, None, fleet.id).await }));
+    let done = cloud
+        .store
+        .write(move |tx| Box::pin(async move { fleets::delete(tx, None, fleet.id).await }));
     Ok(done.await?)
 }
 

@@ -8,8 +8,8 @@ use api::plugins::{InjectMany, Run, Status};
 use model::label::Selector;
 use model::plugin::{InjectionState, Mode, OnBoot};
 use model::{Invalid, Kind};
-use rpc::plugin::{Inject, Limits, Plugin};
 use rpc::Call;
+use rpc::plugin::{Inject, Limits, Plugin};
 use serde_json::Value;
 use store::boards::{BoardRow, Filter};
 use store::injections::{self, InjectionChange, InjectionRow};
@@ -67,7 +67,8 @@ async fn on_board(
     let plugin = plugins::get(cloud, caller, plugin).await?;
     let injection = match injections::get(&cloud.store, board.id, plugin.id).await {
         Err(store::Error::NotFound { .. }) => {
-            let text = format!("plugin {} is not on board {}; inject it first", plugin.name, board.name);
+            let text =
+                format!("plugin {} is not on board {}; inject it first", plugin.name, board.name);
             return Err(Error::new(Kind::NotFound, text));
         }
         other => other?,

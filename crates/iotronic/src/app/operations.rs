@@ -13,8 +13,8 @@ use api::operations::{
 use model::board::Status;
 use model::operation::{Outcome, State};
 use model::{Invalid, OperationId, ProjectId, UserId};
-use rpc::{Call, Method};
 use rpc::call::Nature;
+use rpc::{Call, Method};
 use serde_json::{Value, json};
 use std::time::Duration;
 use store::boards::{self, BoardRow};
@@ -108,7 +108,9 @@ pub async fn submit(
 fn subject(call: &Call) -> Option<Value> {
     match call {
         Call::PluginInject(inject) => Some(json!({ "plugin": inject.plugin.uuid })),
-        Call::PluginRemove(plugin) | Call::PluginStatus(plugin) => Some(json!({ "plugin": plugin })),
+        Call::PluginRemove(plugin) | Call::PluginStatus(plugin) => {
+            Some(json!({ "plugin": plugin }))
+        }
         Call::PluginCall(run) | Call::PluginStart(run) | Call::PluginReboot(run) => {
             Some(json!({ "plugin": run.plugin }))
         }
@@ -174,7 +176,8 @@ pub async fn wait(
         if row.state.has_ended() {
             return Ok(row);
         }
-        let Ok(Ok(())) = timeout_at(end, commits.changed()).await else { return Ok(row) };
+        let change = cloud.shutdown.until(timeout_at(end, commits.changed())).await;
+        let Some(Ok(Ok(()))) = change else { return Ok(row) };
     }
 }
 

@@ -22,7 +22,8 @@ pub async fn create(cloud: &Cloud, caller: &Caller, new: New) -> Result<ServiceR
         port: new.port,
         protocol: new.protocol,
     };
-    let made = cloud.store.write(move |tx| Box::pin(async move { services::create(tx, new).await }));
+    let made =
+        cloud.store.write(move |tx| Box::pin(async move { services::create(tx, new).await }));
     Ok(made.await?)
 }
 

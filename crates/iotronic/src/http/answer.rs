@@ -93,13 +93,13 @@ pub(crate) fn tagged(request: &HeaderMap, tag: impl Display, value: &impl Serial
     let tag = format!("\"{tag}\"");
     let known = request.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let same = known.is_some_and(|known| {
-        known.split(',').map(|one| one.trim().trim_start_matches("W/")).any(|one| one == tag || one == "*")
+        known
+            .split(',')
+            .map(|one| one.trim().trim_start_matches("W/"))
+            .any(|one| one == tag || one == "*")
     });
-    let mut response = if same {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        Json(value).into_response()
-    };
+    let mut response =
+        if same { StatusCode::NOT_MODIFIED.into_response() } else { Json(value).into_response() };
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         response.headers_mut().insert(header::ETAG, tag);
     }
@@ -109,7 +109,8 @@ pub(crate) fn tagged(request: &HeaderMap, tag: impl Display, value: &impl Serial
 /// 201 with the value, where it is, and its tag.
 pub(crate) fn created(location: &str, revision: i64, value: &impl Serialize) -> Response {
     let mut response = (StatusCode::CREATED, Json(value)).into_response();
-    let headers = [(header::LOCATION, location.to_owned()), (header::ETAG, format!("\"{revision}\""))];
+    let headers =
+        [(header::LOCATION, location.to_owned()), (header::ETAG, format!("\"{revision}\""))];
     for (name, value) in headers {
         if let Ok(value) = HeaderValue::from_str(&value) {
             response.headers_mut().insert(name, value);

@@ -41,7 +41,9 @@ pub(crate) async fn list(
     if sse::wants_stream(&headers) {
         let place = places.take()?;
         let after = match sse::last_event_id(&headers) {
-            Some(id) => Some(id.parse().map_err(|_| wrong("last-event-id is not a number of an event"))?),
+            Some(id) => {
+                Some(id.parse().map_err(|_| wrong("last-event-id is not a number of an event"))?)
+            }
             None => reading.after,
         };
         return Ok(sse::answer(follow(cloud, caller, said, after, place)));
@@ -115,7 +117,7 @@ impl Follower {
         if !frames.is_empty() {
             return Some(frames);
         }
-        match timeout(sse::SILENCE, self.commits.changed()).await {
+        match self.cloud.shutdown.until(timeout(sse::SILENCE, self.commits.changed())).await? {
             // An empty chunk is not sent.
             Ok(Ok(())) => Some(String::new()),
             Ok(Err(_)) => None,

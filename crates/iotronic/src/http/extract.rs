@@ -51,7 +51,10 @@ impl FromRequestParts<Cloud> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, cloud: &Cloud) -> Result<Self, Failure> {
         let Some(Access::May(action)) = parts.extensions.get::<Access>().copied() else {
-            return Err(Failure::new(Kind::Internal, "this route has no action in the table of routes"));
+            return Err(Failure::new(
+                Kind::Internal,
+                "this route has no action in the table of routes",
+            ));
         };
         let SignedIn(said) = SignedIn::from_request_parts(parts, cloud).await?;
         let grant = cloud.sign_in.grant(&cloud.store, &said, cloud.now()).await?;
@@ -119,7 +122,8 @@ enum ContentType {
 }
 
 fn content_type(headers: &HeaderMap) -> ContentType {
-    let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let text =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let json = essence == "application/json" || essence.ends_with("+json");
     if json { ContentType::Json } else { ContentType::Other }

@@ -29,7 +29,11 @@ pub(crate) async fn list(
 
 /// Make a fleet.
 #[utoipa::path(post, path = "/v2/fleets", tag = "fleets", request_body = New, responses((status = 201, body = Fleet)))]
-pub(crate) async fn create(caller: Caller, State(cloud): State<Cloud>, Body(new): Body<New>) -> Answer {
+pub(crate) async fn create(
+    caller: Caller,
+    State(cloud): State<Cloud>,
+    Body(new): Body<New>,
+) -> Answer {
     let row = fleets::create(&cloud, &caller, new).await?;
     Ok(created(&format!("/v2/fleets/{}", row.id), row.revision, &view(row)))
 }

@@ -52,7 +52,9 @@ pub(crate) async fn frame(State(frame): State<Frame>, request: Request, next: Ne
     let mut response = match tokio::time::timeout(frame.limit, inside).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => Failure::new(Kind::Internal, "a defect; it is in the log").into_response(),
-        Err(_) => Failure::new(Kind::Timeout, "the request took too long; try again").into_response(),
+        Err(_) => {
+            Failure::new(Kind::Timeout, "the request took too long; try again").into_response()
+        }
     };
     let failure = response.extensions_mut().remove::<Failure>();
     let kind = failure.as_ref().map(|failure| failure.problem.kind);
@@ -81,7 +83,8 @@ fn write(failure: Failure, id: &str, path: &str, bare: Response) -> Response {
     let written = if path.starts_with("/identity") {
         // Keystone's shape, because its clients read it.
         let (code, title, message) = (problem.status, &problem.title, &problem.detail);
-        Json(json!({ "error": { "code": code, "title": title, "message": message } })).into_response()
+        Json(json!({ "error": { "code": code, "title": title, "message": message } }))
+            .into_response()
     } else {
         problem.request_id = Some(id.to_owned());
         let content_type = [(header::CONTENT_TYPE, "application/problem+json")];

@@ -36,7 +36,9 @@ pub(crate) async fn keyed(State(cloud): State<Cloud>, request: Request, next: Ne
     let key = request.headers().get(KEY).filter(|_| counts).cloned();
     match key {
         None => next.run(request).await,
-        Some(key) => with_key(cloud, &key, request, next).await.unwrap_or_else(Failure::into_response),
+        Some(key) => {
+            with_key(cloud, &key, request, next).await.unwrap_or_else(Failure::into_response)
+        }
     }
 }
 
@@ -92,7 +94,8 @@ async fn begin(
 }
 
 fn running() -> Failure {
-    let text = "the first request with this idempotency key is still at work; try again in a moment";
+    let text =
+        "the first request with this idempotency key is still at work; try again in a moment";
     Failure { retry_after: Some(1), ..Failure::new(Kind::Conflict, text) }
 }
 

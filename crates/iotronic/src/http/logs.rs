@@ -130,7 +130,7 @@ impl Log {
         if self.cloud.boards.is_online(self.board.id) {
             return Some(());
         }
-        match timeout(sse::SILENCE, commits.changed()).await {
+        match self.cloud.shutdown.until(timeout(sse::SILENCE, commits.changed())).await? {
             Ok(Err(_)) => None,
             Ok(Ok(())) | Err(_) => Some(()),
         }
@@ -168,7 +168,8 @@ impl Follower {
             return None;
         }
         let read = Read { after: self.next, limit: self.limit, wait_ms: POLL_MS };
-        match self.log.read(read).await {
+        let shutdown = self.log.cloud.shutdown.clone();
+        match shutdown.until(self.log.read(read)).await? {
             Ok(lines) => Some(self.frames(lines)),
             Err(failure) if matches!(failure.problem.kind, Kind::Unreachable | Kind::Timeout) => {
                 self.log.board_is_back().await?;

@@ -1,10 +1,10 @@
 //! Counts for Prometheus (text format 0.0.4): numbers only, no names, so that the page needs no token.
 
 use crate::cloud::Cloud;
+use axum::Extension;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::Extension;
 use model::Kind;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -40,7 +40,11 @@ pub(crate) async fn show(
     let online = cloud.boards.online();
     gauge(&mut text, "iotronic_boards_online", "Boards that can be called now.", online);
     let dropped = cloud.store.dropped();
-    counter(&mut text, "iotronic_records_dropped_total", "Records not written because too many waited.");
+    counter(
+        &mut text,
+        "iotronic_records_dropped_total",
+        "Records not written because too many waited.",
+    );
     line(&mut text, "iotronic_records_dropped_total", "", dropped);
     counter(&mut text, "iotronic_events_total", "Events committed since the cloud was made.");
     line(&mut text, "iotronic_events_total", "", store::events::last_seq(&cloud.store));

@@ -2,12 +2,12 @@
 //! problems, the token) is added here once.
 
 use api::Problem;
+use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     Content, ObjectBuilder, OpenApi as Document, Ref, RefOr, Required, ResponseBuilder, Type,
 };
-use utoipa::OpenApi;
 
 /// Name of the security scheme.
 const TOKEN: &str = "token";
@@ -21,23 +21,58 @@ const TOKEN: &str = "token";
     ),
     paths(
         super::identity::tokens::create,
-        super::boards::list, super::boards::show, super::boards::change, super::boards::decommission,
-        super::boards::replace, super::boards::ping, super::boards::echo, super::boards::network, super::boards::reboot,
-        super::boards::restart_agent, super::logs::of_agent,
-        super::claims::list, super::claims::create, super::claims::show, super::claims::revoke,
-        super::plugins::list, super::plugins::create, super::plugins::show, super::plugins::change, super::plugins::delete,
-        super::injections::list, super::injections::status, super::injections::inject, super::injections::remove,
-        super::injections::call, super::injections::start, super::injections::stop, super::injections::restart,
-        super::injections::inject_many, super::logs::of_plugin,
-        super::services::list, super::services::create, super::services::show, super::services::change,
-        super::services::delete, super::services::exposed, super::services::show_exposed, super::services::enable,
-        super::services::disable, super::services::restore,
-        super::fleets::list, super::fleets::create, super::fleets::show, super::fleets::change, super::fleets::delete,
+        super::boards::list,
+        super::boards::show,
+        super::boards::change,
+        super::boards::decommission,
+        super::boards::replace,
+        super::boards::ping,
+        super::boards::echo,
+        super::boards::network,
+        super::boards::reboot,
+        super::boards::restart_agent,
+        super::logs::of_agent,
+        super::claims::list,
+        super::claims::create,
+        super::claims::show,
+        super::claims::revoke,
+        super::plugins::list,
+        super::plugins::create,
+        super::plugins::show,
+        super::plugins::change,
+        super::plugins::delete,
+        super::injections::list,
+        super::injections::status,
+        super::injections::inject,
+        super::injections::remove,
+        super::injections::call,
+        super::injections::start,
+        super::injections::stop,
+        super::injections::restart,
+        super::injections::inject_many,
+        super::logs::of_plugin,
+        super::services::list,
+        super::services::create,
+        super::services::show,
+        super::services::change,
+        super::services::delete,
+        super::services::exposed,
+        super::services::show_exposed,
+        super::services::enable,
+        super::services::disable,
+        super::services::restore,
+        super::fleets::list,
+        super::fleets::create,
+        super::fleets::show,
+        super::fleets::change,
+        super::fleets::delete,
         super::fleets::members,
-        super::operations::list, super::operations::show, super::operations::cancel,
+        super::operations::list,
+        super::operations::show,
+        super::operations::cancel,
         super::events::list,
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem))
 )]
 struct Annotated;
 
@@ -78,11 +113,25 @@ fn complete(path: &str, operation: &mut Operation) {
     });
     let list = operation.parameters.get_or_insert_default();
     list.splice(0..0, parameters);
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response {
+            describe_status(status).clone_into(&mut response.description);
+        }
+    }
     let problem = ResponseBuilder::new()
         .description("A problem")
         .content("application/problem+json", Content::new(Some(Ref::from_schema_name("Problem"))))
         .build();
     operation.responses.responses.insert("default".into(), RefOr::T(problem));
+}
+
+fn describe_status(status: &str) -> &'static str {
+    match status {
+        "201" => "Made",
+        "202" => "Begun; ask for its end at /v2/operations/{operation}",
+        "204" => "Done, nothing to say",
+        _ => "Done",
+    }
 }
 
 fn describe(name: &str) -> &'static str {

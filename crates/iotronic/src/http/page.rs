@@ -14,7 +14,9 @@ pub(crate) fn wanted(limit: Option<u32>, marker: Option<&str>) -> Result<store::
     let limit = within("limit", limit, DEFAULT_LIMIT, 1..=MAX_LIMIT)?;
     let marker = marker.map(|marker| {
         marker.parse().map_err(|_| {
-            wrong(format_args!("marker {marker:?} is not an id; take it from `next` of the page before"))
+            wrong(format_args!(
+                "marker {marker:?} is not an id; take it from `next` of the page before"
+            ))
         })
     });
     Ok(store::Page { limit, marker: marker.transpose()? })

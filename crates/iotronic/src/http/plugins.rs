@@ -29,7 +29,11 @@ pub(crate) async fn list(
 
 /// Make a plugin.
 #[utoipa::path(post, path = "/v2/plugins", tag = "plugins", request_body = New, responses((status = 201, body = Plugin)))]
-pub(crate) async fn create(caller: Caller, State(cloud): State<Cloud>, Body(new): Body<New>) -> Answer {
+pub(crate) async fn create(
+    caller: Caller,
+    State(cloud): State<Cloud>,
+    Body(new): Body<New>,
+) -> Answer {
     let row = plugins::create(&cloud, &caller, new).await?;
     let (location, revision) = (format!("/v2/plugins/{}", row.id), row.revision);
     Ok(created(&location, revision, &whole(&cloud, row).await?))

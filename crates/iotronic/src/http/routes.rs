@@ -128,22 +128,50 @@ fn on_boards() -> Vec<Route> {
         get("/v2/boards/{board}/network", read("board_action:network"), boards::network),
         get("/v2/boards/{board}/logs", read("board_action:logs"), logs::of_agent),
         post("/v2/boards/{board}/reboot", write("board_action:reboot"), boards::reboot),
-        post("/v2/boards/{board}/restart-agent", write("board_action:restart"), boards::restart_agent),
+        post(
+            "/v2/boards/{board}/restart-agent",
+            write("board_action:restart"),
+            boards::restart_agent,
+        ),
         get("/v2/boards/{board}/plugins", read("plugin_on_board:get"), injections::list),
         get(PLUGIN, read("plugin_on_board:get_one"), injections::status),
         put(PLUGIN, write("plugin_inject:put"), injections::inject),
         delete(PLUGIN, write("plugin_remove:delete"), injections::remove),
-        post("/v2/boards/{board}/plugins/{plugin}/call", write("plugin_action:call"), injections::call),
-        post("/v2/boards/{board}/plugins/{plugin}/start", write("plugin_action:start"), injections::start),
-        post("/v2/boards/{board}/plugins/{plugin}/stop", write("plugin_action:stop"), injections::stop),
-        post("/v2/boards/{board}/plugins/{plugin}/restart", write("plugin_action:restart"), injections::restart),
-        get("/v2/boards/{board}/plugins/{plugin}/logs", read("plugin_action:logs"), logs::of_plugin),
+        post(
+            "/v2/boards/{board}/plugins/{plugin}/call",
+            write("plugin_action:call"),
+            injections::call,
+        ),
+        post(
+            "/v2/boards/{board}/plugins/{plugin}/start",
+            write("plugin_action:start"),
+            injections::start,
+        ),
+        post(
+            "/v2/boards/{board}/plugins/{plugin}/stop",
+            write("plugin_action:stop"),
+            injections::stop,
+        ),
+        post(
+            "/v2/boards/{board}/plugins/{plugin}/restart",
+            write("plugin_action:restart"),
+            injections::restart,
+        ),
+        get(
+            "/v2/boards/{board}/plugins/{plugin}/logs",
+            read("plugin_action:logs"),
+            logs::of_plugin,
+        ),
         post("/v2/injections", write("plugin_inject:many"), injections::inject_many),
         get("/v2/boards/{board}/services", read("service_on_board:get"), services::exposed),
         get(SERVICE, read("service_on_board:get_one"), services::show_exposed),
         put(SERVICE, write("service_action:enable"), services::enable),
         delete(SERVICE, write("service_action:disable"), services::disable),
-        post("/v2/boards/{board}/services/{service}/restore", write("service_action:restore"), services::restore),
+        post(
+            "/v2/boards/{board}/services/{service}/restore",
+            write("service_action:restore"),
+            services::restore,
+        ),
     ]
 }
 

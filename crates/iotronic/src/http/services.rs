@@ -33,7 +33,11 @@ pub(crate) async fn list(
 
 /// Make a service.
 #[utoipa::path(post, path = "/v2/services", tag = "services", request_body = New, responses((status = 201, body = Service)))]
-pub(crate) async fn create(caller: Caller, State(cloud): State<Cloud>, Body(new): Body<New>) -> Answer {
+pub(crate) async fn create(
+    caller: Caller,
+    State(cloud): State<Cloud>,
+    Body(new): Body<New>,
+) -> Answer {
     let row = services::create(&cloud, &caller, new).await?;
     Ok(created(&format!("/v2/services/{}", row.id), row.revision, &view(row)))
 }

@@ -62,13 +62,16 @@ pub async fn bootstrap(store: &Store, dir: &Path, url: &str) -> Result<Option<Se
         expires_at: None,
         created_at: store.now(),
     };
-    write(&dir.join(FILE), &AdminFile {
-        url: url.to_owned(),
-        user: ADMIN.into(),
-        project: ADMIN.into(),
-        application_credential_id: credential.id.to_string(),
-        application_credential_secret: credential_secret.expose().to_owned(),
-    })?;
+    write(
+        &dir.join(FILE),
+        &AdminFile {
+            url: url.to_owned(),
+            user: ADMIN.into(),
+            project: ADMIN.into(),
+            application_credential_id: credential.id.to_string(),
+            application_credential_secret: credential_secret.expose().to_owned(),
+        },
+    )?;
     commit(store, project, user, credential).await?;
     Ok(Some(password))
 }

@@ -82,7 +82,8 @@ fn verify_now(password: &str, hash: Option<&str>) -> bool {
     static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now("nobody has this password"));
     let against = PasswordHash::new(hash.unwrap_or(&NOBODY));
     let right = against.is_ok_and(|against| {
-        password.len() <= MAX_LENGTH && argon2().verify_password(password.as_bytes(), &against).is_ok()
+        password.len() <= MAX_LENGTH
+            && argon2().verify_password(password.as_bytes(), &against).is_ok()
     });
     right && hash.is_some()
 }

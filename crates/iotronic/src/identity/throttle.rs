@@ -36,7 +36,12 @@ struct Count {
 
 impl Throttle {
     /// How long `user` at `address` must wait before it may try again, if it must.
-    pub fn must_wait(&self, user: &str, address: Option<IpAddr>, now: Timestamp) -> Option<Duration> {
+    pub fn must_wait(
+        &self,
+        user: &str,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Option<Duration> {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         limits(user, address).filter_map(|(key, most)| counts.get(&key)?.wait(most, now)).max()
     }

@@ -57,7 +57,8 @@ pub(crate) async fn create(
         return Err(Failure::new(Kind::Forbidden, text));
     }
     if identity::list_credentials(&cloud.store, &user).await?.len() >= MAX_CREDENTIALS {
-        let text = format!("a user has at most {MAX_CREDENTIALS} application credentials; delete some");
+        let text =
+            format!("a user has at most {MAX_CREDENTIALS} application credentials; delete some");
         return Err(Failure::new(Kind::Exhausted, text));
     }
     let (secret, secret_hash) = secret_of(&cloud, new.secret).await?;
@@ -155,8 +156,11 @@ pub(crate) async fn delete(
 }
 
 fn view(cloud: &Cloud, row: &CredentialRow) -> Value {
-    let roles: Vec<_> =
-        row.roles.iter().map(|role| json!({ "id": role, "name": role, "domain_id": null })).collect();
+    let roles: Vec<_> = row
+        .roles
+        .iter()
+        .map(|role| json!({ "id": role, "name": role, "domain_id": null }))
+        .collect();
     let own = format!(
         "{}/identity/v3/users/{}/application_credentials/{}",
         cloud.public_url, row.user, row.id

@@ -120,7 +120,8 @@ pub(crate) async fn unassign(
 fn assignment(
     (project, user, role): &(String, String, String),
 ) -> Result<(ProjectId, UserId, Role), Failure> {
-    let role = role.parse().map_err(|error: model::Invalid| Failure::new(Kind::NotFound, error.0))?;
+    let role =
+        role.parse().map_err(|error: model::Invalid| Failure::new(Kind::NotFound, error.0))?;
     Ok((id(project, "project")?, id(user, "user")?, role))
 }
 

@@ -17,8 +17,8 @@ use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use model::access::Role;
 use model::Kind;
+use model::access::Role;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -26,7 +26,8 @@ use std::time::Duration;
 const REGION: &str = "RegionOne";
 
 /// Sign in by password, application credential or token.
-#[utoipa::path(post, path = "/identity/v3/auth/tokens", tag = "identity", request_body = TokenRequest, responses(
+#[utoipa::path(post, path = "/identity/v3/auth/tokens", tag = "identity",
+    request_body(content = Object, description = "Keystone's request: auth.identity with one method, and auth.scope"), responses(
     (status = 201, body = TokenAnswer, headers(("x-subject-token" = String, description = "The token")))
 ))]
 pub(crate) async fn create(
@@ -43,7 +44,12 @@ pub(crate) async fn create(
     let grant = cloud.sign_in.grant(&cloud.store, &said, attempt.now).await?;
     let grant = grant.ok_or_else(|| refusal(Refused::Wrong.into()))?;
     let token = cloud.tokens.make(&said);
-    tracing::info!(user = grant.user_name, project = grant.project_name, method = said.method.word(), "signed in");
+    tracing::info!(
+        user = grant.user_name,
+        project = grant.project_name,
+        method = said.method.word(),
+        "signed in"
+    );
     let body = TokenAnswer { token: meaning(&cloud, &said, &grant) };
     let headers = [(SUBJECT_TOKEN, token), (header::VARY.as_str(), "X-Auth-Token".to_owned())];
     Ok((StatusCode::CREATED, headers, Json(body)).into_response())

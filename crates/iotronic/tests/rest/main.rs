@@ -1,0 +1,20 @@
+//! The cloud's side of people, over the real router and a real database: who may do what, every noun, signing in, streams.
+//! Boards are the small machines of the other component tests.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails should stop where it fails"
+)]
+
+mod commands;
+mod errors;
+mod identity;
+#[path = "../boards/machine.rs"]
+#[allow(dead_code, reason = "shared with the tests of boards, which use all of it")]
+mod machine;
+mod matrix;
+mod streams;
+mod things;
+mod world;

@@ -1,0 +1,184 @@
+//! Every route, called as everybody. What each may do follows from the route's row in the table alone, so a handler that
+//! forgets to ask, or asks for less, is found here; so is a route that this test does not know.
+
+use crate::world::{Somebody, World, request};
+use axum::http::{Method, StatusCode};
+use iotronic::http::routes::{Access, Route, table};
+use model::access::{Action, Decision, Principal, Role, decide};
+use serde_json::{Value, json};
+
+/// Ids of things of the world's project.
+struct Things {
+    board: String,
+    claim: String,
+    plugin: String,
+    service: String,
+    fleet: String,
+    operation: String,
+}
+
+impl Things {
+    async fn make(world: &World, owner: &Somebody) -> Self {
+        let board = world.board("lamp").await.to_string();
+        let make = async |path: &str, body: Value| {
+            let made = world.post(owner, path, body).await.expect(201);
+            made["id"].as_str().unwrap().to_owned()
+        };
+        let plugin = json!({ "name": "p", "language": "python", "mode": "async", "source": "x" });
+        let plugin = make("/v2/plugins", plugin).await;
+        let service = make("/v2/services", json!({ "name": "s", "port": 22 })).await;
+        let fleet = make("/v2/fleets", json!({ "name": "f" })).await;
+        let claim = make("/v2/claims", json!({ "name": "c" })).await;
+        let path = format!("/v2/boards/{board}/plugins/{plugin}");
+        let operation = world.put(owner, &path, json!({})).await.expect(202);
+        let path = format!("/v2/boards/{board}/services/{service}");
+        world.put(owner, &path, json!({})).await.expect(202);
+        let operation = operation["id"].as_str().unwrap().to_owned();
+        Self { board, claim, plugin, service, fleet, operation }
+    }
+
+    fn path(&self, route: &Route, who: &Somebody) -> String {
+        route
+            .path
+            .replace("{board}", &self.board)
+            .replace("{claim}", &self.claim)
+            .replace("{plugin}", &self.plugin)
+            .replace("{service}", &self.service)
+            .replace("{fleet}", &self.fleet)
+            .replace("{operation}", &self.operation)
+            .replace("{user}", who.user.as_str())
+            .replace("{project}", who.project.as_str())
+            .replace("{credential}", "01890a5d-ac96-774b-bcce-b302099a8057")
+            .replace("{role}", "user_iot")
+    }
+}
+
+/// A body with which the route does its work.
+fn good_body(route: &Route) -> Option<Value> {
+    let body = match (route.method.as_str(), route.path) {
+        ("GET" | "DELETE", _) => return None,
+        ("PUT", path) if path.contains("/roles/") => return None,
+        ("PATCH", path) if path.starts_with("/identity") => json!({ "user": {} }),
+        ("PATCH", _) => json!({}),
+        (_, path) if path.ends_with("/echo") => json!({ "say": "hi" }),
+        (_, "/v2/claims") => json!({ "name": "new-claim" }),
+        (_, "/v2/plugins") => {
+            json!({ "name": "new", "language": "node", "mode": "sync", "source": "x" })
+        }
+        (_, "/v2/services") => json!({ "name": "new", "port": 80 }),
+        (_, "/v2/fleets") => json!({ "name": "new" }),
+        (_, "/v2/injections") => json!({ "plugin": "p", "selector": "kind=none" }),
+        (_, "/identity/v3/projects") => json!({ "project": { "name": "matrix" } }),
+        (_, "/identity/v3/users") => {
+            json!({ "user": { "name": "matrix", "password": "long enough" } })
+        }
+        (_, path) if path.ends_with("/password") => {
+            json!({ "user": { "original_password": "wrong", "password": "long enough" } })
+        }
+        (_, path) if path.ends_with("application_credentials") => {
+            json!({ "application_credential": { "name": "matrix" } })
+        }
+        (_, path) if path.starts_with("/v2/boards/{board}/") || path.ends_with("/cancel") => {
+            json!({})
+        }
+        other => panic!("add a body for {other:?}"),
+    };
+    Some(body)
+}
+
+/// A request that whoever may do this gets past every check with, and that changes nothing: wrong in the end.
+fn harmless(route: &Route, path: &str) -> (String, Option<Value>) {
+    let body = match route.method {
+        Method::GET | Method::DELETE => None,
+        _ => Some(json!({ "no_such_member": 1 })),
+    };
+    let is_command = route.path.starts_with("/v2/boards/{board}/") && route.method != Method::GET;
+    let path = if is_command { format!("{path}?wait=999") } else { path.to_owned() };
+    (path, body)
+}
+
+fn actions() -> Vec<(Route, Action)> {
+    let may = table().into_iter().filter_map(|route| match route.access {
+        Access::May(action) => Some((route, action)),
+        Access::Public => None,
+    });
+    may.collect()
+}
+
+fn allows(role: Role, action: Action, who: &Somebody) -> bool {
+    let principal =
+        Principal { user: who.user.clone(), project: who.project.clone(), roles: vec![role] };
+    decide(&principal, action, &who.project) == Decision::Allow
+}
+
+#[tokio::test]
+async fn without_a_good_token_every_route_but_the_public_ones_answers_401() {
+    let world = World::start().await;
+    let owner = world.owner().await;
+    let things = Things::make(&world, &owner).await;
+    for (route, _) in actions() {
+        let path = things.path(&route, &owner);
+        let forged: String = owner.token.chars().rev().collect();
+        for token in [None, Some("nonsense"), Some(forged.as_str())] {
+            let asked = request(token, route.method.clone(), &path, good_body(&route), &[]);
+            let answer = world.send(asked).await;
+            assert_eq!(answer.status, 401, "{} {path} {token:?}", route.method);
+            assert!(answer.headers.contains_key("www-authenticate"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_role_may_do_exactly_what_the_table_of_routes_says() {
+    let world = World::start().await;
+    let owner = world.owner().await;
+    let things = Things::make(&world, &owner).await;
+    for role in [Role::UserIot, Role::ManagerIotProject, Role::AdminIotProject, Role::Admin] {
+        let who = world.somebody(&world.project, role).await;
+        for (route, action) in actions() {
+            let path = things.path(&route, &who);
+            let (path, body) = harmless(&route, &path);
+            let stale = [("if-match", "\"0\"")];
+            let answer = world.ask(&who, route.method.clone(), &path, body, &stale).await;
+            let what = format!("{role}: {} {path}: {}", route.method, answer.text);
+            if allows(role, action, &who) {
+                let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
+                assert!(!refused.contains(&answer.status), "{what}");
+                let may_be_missing =
+                    route.path.contains("{credential}") || route.path.contains("{role}");
+                assert!(may_be_missing || answer.status != 404, "{what}");
+                assert!(answer.status != 500, "{what}");
+            } else {
+                assert_eq!(answer.status, 403, "{what}");
+                assert!(answer.text.contains("needs the role"), "{what}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn to_another_projects_administrator_nothing_of_this_project_exists() {
+    let world = World::start().await;
+    let owner = world.owner().await;
+    let things = Things::make(&world, &owner).await;
+    let elsewhere = model::ProjectId::new();
+    world.make_project(&elsewhere).await;
+    let stranger = world.somebody(&elsewhere, Role::AdminIotProject).await;
+    let before = world.get(&owner, &format!("/v2/boards/{}", things.board)).await.expect(200);
+    for (route, action) in actions() {
+        let path = things.path(&route, &stranger);
+        let answer =
+            world.ask(&stranger, route.method.clone(), &path, good_body(&route), &[]).await;
+        let what = format!("{} {path}: {}", route.method, answer.text);
+        if !allows(Role::AdminIotProject, action, &stranger) {
+            assert_eq!(answer.status, 403, "{what}");
+        } else if route.path.starts_with("/v2") && route.path.contains('{') {
+            assert_eq!(answer.status, 404, "{what}");
+        } else {
+            assert!(!answer.text.contains(world.project.as_str()), "{what}");
+            assert!(!answer.text.contains(&things.board), "{what}");
+        }
+    }
+    let after = world.get(&owner, &format!("/v2/boards/{}", things.board)).await.expect(200);
+    assert_eq!(before, after);
+}
