@@ -212,7 +212,10 @@ def main(params):
     let operation: Operation =
         world.admin().post(&board.path("/plugins/slow/call"), &body).unwrap();
     until("the call to begin", PATIENCE, || {
-        std::fs::read_to_string(&file).map(drop).map_err(|error| error.to_string())
+        match std::fs::read_to_string(&file) {
+            Ok(text) if text == "begun\n" => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
     });
     board.kill();
     board.start();

@@ -6,7 +6,7 @@ use crate::cloud::Cloud;
 use crate::http::answer::Failure;
 use crate::http::routes::Access;
 use crate::identity::tokens::Statement;
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody as _};
 use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
@@ -129,8 +129,12 @@ fn content_type(headers: &HeaderMap) -> ContentType {
     if json { ContentType::Json } else { ContentType::Other }
 }
 
-/// The whole body within the limit of the route.
+/// The whole body within the limit of the route. One that announces more is refused unread.
 pub(crate) async fn bytes(request: Request, cloud: &Cloud) -> Result<Bytes, Failure> {
+    let announced = request.body().size_hint().lower();
+    if announced > crate::http::MAX_BODY as u64 {
+        return Err(too_large());
+    }
     Bytes::from_request(request, cloud).await.map_err(|error| match error {
         BytesRejection::FailedToBufferBody(inner)
             if inner.status() == StatusCode::PAYLOAD_TOO_LARGE =>
