@@ -12,6 +12,7 @@ pub mod enrol;
 pub mod envelope;
 pub mod handshake;
 pub mod logs;
+pub mod pickle;
 pub mod plugin;
 pub mod request;
 pub mod service;
