@@ -5,7 +5,8 @@
 //! from the wire. `frame` has the words, `machine` the rules (pure), `handshake` the proof of who is
 //! there (pure, key-free), `link`, `channel` and `splice` the thin shell over tokio.
 //! Invariant: bytes arrive exactly or the channel is reset; whatever waits is bounded.
-//! Not here: boards, keys, sockets of the public side, reconnecting; the wstun dialect.
+//! `wstun` is apart from all that: the other, older way of forwarding, for upstream's boards and clouds.
+//! Not here: boards, keys, sockets of the public side, reconnecting.
 
 mod channel;
 mod driver;
@@ -18,6 +19,7 @@ pub mod reason;
 mod shared;
 mod spare;
 mod splice;
+pub mod wstun;
 
 pub use channel::Channel;
 pub use driver::Driver;

@@ -1,0 +1,392 @@
+//! A data socket and a connection, made one.
+//! Invariant: what one side said before it ended reaches the other before that one is ended; whatever
+//! breaks resets the connection (TCP's RST, never its FIN), so that a part is never taken for the whole.
+//! At most one message of each direction is held.
+//! Not here: how the two came to be, liveness of the data socket.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadHalf, WriteHalf};
+use tokio::time::{Instant, Sleep};
+use websocket::{CloseReason, Message, Reader, WebSocket, Writer};
+
+use super::FAREWELL;
+use crate::splice::Endpoint;
+
+/// Bytes of one frame: what upstream's server takes at most, and a good size for bulk.
+const PIECE_MAX: usize = 64 * 1024;
+/// Bytes of one read on a quiet connection.
+const PIECE_MIN: usize = 4 * 1024;
+/// Small reads in a row after which a grown buffer is given back.
+const QUIET_READS: u32 = 32;
+/// With so much unsent, nothing more that would want an answer is read.
+const UNSENT_MAX: usize = 2 * PIECE_MAX;
+/// How long the first bytes wait for the answer to the ping before they are sent all the same.
+const EARLY: Duration = Duration::from_secs(1);
+
+/// Bytes that passed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// From the connection into the data socket.
+    pub sent: u64,
+    /// From the data socket into the connection.
+    pub received: u64,
+}
+
+/// Why a connection was cut before both sides had ended in order. Both have been reset or closed.
+#[derive(Debug, thiserror::Error)]
+pub enum PumpError {
+    /// The connection failed.
+    #[error("forwarded connection failed: {0}")]
+    Connection(#[from] io::Error),
+    /// The data socket failed or its peer broke the rules.
+    #[error("data socket failed: {0}")]
+    Socket(#[from] websocket::Error),
+    /// The peer closed for another reason than the end of its connection.
+    #[error("the peer cut the connection: code {code} {text:?}")]
+    Peer {
+        /// The close code.
+        code: u16,
+        /// The peer's words.
+        text: String,
+    },
+    /// Text on a data socket.
+    #[error("the peer sent text on a data socket; only binary frames carry data")]
+    Text,
+    /// One side had ended and the other neither said anything nor ended.
+    #[error("one side had ended and the other was silent for too long")]
+    Lingering,
+    /// The port was cut.
+    #[error("the port was cut")]
+    Cut,
+}
+
+impl PumpError {
+    /// What the peer is told.
+    fn farewell(&self) -> Option<CloseReason> {
+        let (code, text) = match self {
+            Self::Connection(_) => (1011, "connection reset"),
+            Self::Socket(error) => (error.close_code()?, ""),
+            Self::Peer { code, .. } => (*code, ""),
+            Self::Text => (1003, "only binary frames carry data"),
+            Self::Lingering => (1000, ""),
+            Self::Cut => (1001, "port cut"),
+        };
+        Some(CloseReason::new(code, text))
+    }
+}
+
+/// When the connection's first bytes may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// At once.
+    Now,
+    /// Once the peer has shown that it listens.
+    WhenHeard,
+}
+
+/// Moves bytes until both sides have ended, one side is cut, or `cut` returns. Dropping the future cuts
+/// both.
+pub(super) async fn pump<S, E>(
+    socket: WebSocket<S>,
+    endpoint: E,
+    start: Start,
+    linger: Duration,
+    cut: impl Future<Output = ()>,
+) -> Result<Moved, PumpError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+    E: Endpoint,
+{
+    let mut pump = Pump::new(socket, endpoint, start, linger);
+    let mut cut = pin!(cut);
+    let outcome = poll_fn(|cx| match cut.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(Err(PumpError::Cut)),
+        Poll::Pending => pump.poll(cx),
+    })
+    .await;
+    let farewell = outcome.as_ref().err().and_then(PumpError::farewell);
+    if outcome.is_ok() {
+        pump.ends = Ends::Orderly;
+    }
+    pump.part(farewell).await;
+    outcome.map(|()| pump.moved)
+}
+
+struct Pump<S, E: Endpoint> {
+    reader: Reader<ReadHalf<S>>,
+    writer: Writer<WriteHalf<S>>,
+    endpoint: E,
+    outward: Outward,
+    inward: Inward,
+    /// Something was fed to the writer and is not known to be sent.
+    unflushed: bool,
+    buffer: Window,
+    linger: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    moved: Moved,
+    ends: Ends,
+}
+
+/// From the connection into the data socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outward {
+    Held,
+    Open,
+    Ended,
+}
+
+/// From the data socket into the connection.
+#[derive(Debug, PartialEq, Eq)]
+enum Inward {
+    Open,
+    Delivering(Bytes),
+    Ending,
+    Ended,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ends {
+    Open,
+    Orderly,
+}
+
+impl<S, E> Pump<S, E>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+    E: Endpoint,
+{
+    fn new(socket: WebSocket<S>, mut endpoint: E, start: Start, linger: Duration) -> Self {
+        endpoint.prepare();
+        let (reader, writer) = socket.split();
+        let mut pump = Self {
+            reader,
+            writer,
+            endpoint,
+            outward: Outward::Open,
+            inward: Inward::Open,
+            unflushed: false,
+            buffer: Window::default(),
+            linger,
+            timer: None,
+            moved: Moved::default(),
+            ends: Ends::Open,
+        };
+        if start == Start::WhenHeard {
+            pump.outward = Outward::Held;
+            pump.feed(&Message::Ping(Bytes::new()));
+            pump.timer = Some(Box::pin(tokio::time::sleep(EARLY)));
+        }
+        pump
+    }
+
+    fn feed(&mut self, message: &Message) {
+        self.writer.feed(message);
+        self.unflushed = true;
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PumpError>> {
+        loop {
+            // All are asked in each round, so that all that wait are woken.
+            let progress = [
+                self.poll_receive(cx)?,
+                self.poll_deliver(cx)?,
+                self.poll_read(cx)?,
+                self.poll_flush(cx)?,
+                self.poll_timer(cx)?,
+            ];
+            let is_over = self.outward == Outward::Ended && self.inward == Inward::Ended;
+            if is_over && !self.unflushed {
+                return Poll::Ready(Ok(()));
+            }
+            if progress.iter().all(Poll::is_pending) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Takes one message, when the last one is delivered.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PumpError>> {
+        if self.inward != Inward::Open || self.writer.pending() >= UNSENT_MAX {
+            return Poll::Pending;
+        }
+        let received = ready!(pin!(self.reader.next()).poll(cx));
+        let message = match received {
+            Ok(message) => message,
+            // After our close some peers just hang up.
+            Err(websocket::Error::Closed) if self.outward == Outward::Ended => Message::Close(None),
+            Err(error) => return Poll::Ready(Err(error.into())),
+        };
+        Poll::Ready(self.take(message))
+    }
+
+    fn take(&mut self, message: Message) -> Result<(), PumpError> {
+        match message {
+            Message::Binary(bytes) => {
+                self.release();
+                if !bytes.is_empty() {
+                    self.inward = Inward::Delivering(bytes);
+                }
+            }
+            Message::Pong(_) => self.release(),
+            Message::Ping(body) => self.feed(&Message::Pong(body)),
+            Message::Text(_) => return Err(PumpError::Text),
+            Message::Close(None) => self.inward = Inward::Ending,
+            Message::Close(Some(CloseReason { code: 1000, .. })) => self.inward = Inward::Ending,
+            Message::Close(Some(CloseReason { code, text })) => {
+                return Err(PumpError::Peer { code, text });
+            }
+        }
+        Ok(())
+    }
+
+    /// The peer listens: what the connection says may go.
+    fn release(&mut self) {
+        if self.outward == Outward::Held {
+            self.outward = Outward::Open;
+            self.timer = None;
+        }
+    }
+
+    fn poll_deliver(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PumpError>> {
+        match &mut self.inward {
+            Inward::Delivering(rest) => {
+                let written = ready!(Pin::new(&mut self.endpoint).poll_write(cx, rest))?;
+                if written == 0 {
+                    return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
+                }
+                rest.advance(written);
+                self.moved.received += written as u64;
+                if rest.is_empty() {
+                    self.inward = Inward::Open;
+                }
+                self.note_life();
+            }
+            Inward::Ending => {
+                ready!(Pin::new(&mut self.endpoint).poll_shutdown(cx))?;
+                self.inward = Inward::Ended;
+                self.release();
+                self.note_end();
+            }
+            Inward::Open | Inward::Ended => return Poll::Pending,
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads once and frames it, when the last frame is sent.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PumpError>> {
+        if self.outward != Outward::Open || self.unflushed {
+            return Poll::Pending;
+        }
+        let buffer = self.buffer.open();
+        let read = ready!(pin!(self.endpoint.read(buffer)).poll(cx))?;
+        if read == 0 {
+            self.feed(&Message::Close(Some(CloseReason::new(1000, ""))));
+            self.outward = Outward::Ended;
+            self.note_end();
+        } else {
+            self.writer.feed_binary_with(&[], self.buffer.filled(read));
+            self.unflushed = true;
+            self.moved.sent += read as u64;
+            self.note_life();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PumpError>> {
+        if !self.unflushed {
+            return Poll::Pending;
+        }
+        let flushed = ready!(pin!(self.writer.flush()).poll(cx));
+        self.unflushed = false;
+        match flushed {
+            Ok(()) => Poll::Ready(Ok(())),
+            // The peer has closed and hung up: our answer to its close has no reader.
+            Err(_) if self.is_only_answering() => Poll::Ready(Ok(())),
+            Err(error) => Poll::Ready(Err(error.into())),
+        }
+    }
+
+    fn is_only_answering(&self) -> bool {
+        self.outward == Outward::Ended && self.inward == Inward::Ended
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PumpError>> {
+        let Some(timer) = &mut self.timer else { return Poll::Pending };
+        ready!(timer.as_mut().poll(cx));
+        if self.outward != Outward::Held {
+            return Poll::Ready(Err(PumpError::Lingering));
+        }
+        self.release();
+        Poll::Ready(Ok(()))
+    }
+
+    /// One side has ended: from now on silence of the other counts.
+    fn note_end(&mut self) {
+        self.timer = Some(Box::pin(tokio::time::sleep(self.linger)));
+    }
+
+    fn note_life(&mut self) {
+        let has_ended = self.outward == Outward::Ended || self.inward == Inward::Ended;
+        if let Some(timer) = self.timer.as_mut().filter(|_| has_ended) {
+            timer.as_mut().reset(Instant::now() + self.linger);
+        }
+    }
+
+    /// Says the last words and closes the data socket; the connection follows when it is dropped.
+    async fn part(&mut self, farewell: Option<CloseReason>) {
+        if let Some(reason) = farewell
+            && self.outward != Outward::Ended
+        {
+            self.writer.feed(&Message::Close(Some(reason)));
+        }
+        // A peer that does not take them has gone already.
+        let _ = tokio::time::timeout(FAREWELL, self.writer.shutdown()).await;
+    }
+}
+
+impl<S, E: Endpoint> Drop for Pump<S, E> {
+    fn drop(&mut self) {
+        if self.ends == Ends::Open {
+            self.endpoint.abort();
+        }
+    }
+}
+
+/// The buffer of reads: large while the connection is busy, small otherwise.
+#[derive(Debug, Default)]
+struct Window {
+    bytes: Vec<u8>,
+    size: usize,
+    quiet_reads: u32,
+}
+
+impl Window {
+    fn open(&mut self) -> &mut [u8] {
+        self.size = self.size.max(PIECE_MIN);
+        if self.bytes.len() != self.size {
+            self.bytes = vec![0; self.size];
+        }
+        &mut self.bytes
+    }
+
+    /// The bytes of the last read; learns from their number.
+    fn filled(&mut self, read: usize) -> &[u8] {
+        if read == self.bytes.len() {
+            self.size = (self.size * 4).min(PIECE_MAX);
+            self.quiet_reads = 0;
+        } else if read < PIECE_MIN {
+            self.quiet_reads += 1;
+        }
+        if self.quiet_reads >= QUIET_READS {
+            self.size = PIECE_MIN;
+            self.quiet_reads = 0;
+        }
+        self.bytes.get(..read).unwrap_or_default()
+    }
+}

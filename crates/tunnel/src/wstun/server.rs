@@ -1,0 +1,387 @@
+//! The cloud's side: health page, control sockets, data sockets, on any byte stream.
+//! Invariant: the server has no task of its own; what a socket needs runs in its [`Server::serve`], and
+//! ends with it. Beyond each bound of [`Settings`] a socket is refused or a client waits in the kernel.
+//! Not here: listening and TLS, what a control socket does while it lives (`control.rs`).
+
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU16;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use websocket::handshake::{HandshakeError, TIMEOUT};
+use websocket::{CloseReason, Limits, Message, WebSocket};
+
+use super::control::{self, ControlEnded};
+use super::http::{self, Head};
+use super::ports::{Cut, PortGuard, Ports};
+use super::pump::{Moved, PumpError, Start, pump};
+use super::request::{ConnectionId, Wish};
+use super::waiting::{ControlId, Waiting};
+use super::{FAREWELL, MOST_CONTROL, MOST_DATA};
+
+/// Behaviour and bounds of a server.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Address on which ports are opened that the policy does not hand over.
+    pub bind: IpAddr,
+    /// Control sockets at a time; more are refused with 503.
+    pub max_controls: usize,
+    /// Clients of one control socket that wait for their data socket; more wait in the kernel's queue.
+    pub max_waiting: usize,
+    /// Data sockets at a time; more are refused with 503, and their clients dropped.
+    pub max_connections: usize,
+    /// A client whose data socket has not come after this time is dropped.
+    pub claim_within: Duration,
+    /// Silence, after one side of a connection has ended, that ends the other.
+    pub linger: Duration,
+    /// When a silent control socket is asked and given up; active means that another one wants its port.
+    pub liveness: websocket::Settings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            bind: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            max_controls: 4096,
+            max_waiting: 64,
+            max_connections: 16 * 1024,
+            claim_within: Duration::from_secs(10),
+            linger: Duration::from_secs(10),
+            liveness: websocket::Settings::default(),
+        }
+    }
+}
+
+/// What a control socket asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The public port.
+    pub port: NonZeroU16,
+    /// The board that asks, if it says so; nothing proves it.
+    pub board: Option<String>,
+    /// Where the request comes from.
+    pub peer: SocketAddr,
+}
+
+/// Permission, and how the port is opened.
+#[derive(Clone, Debug)]
+pub enum Allowed {
+    /// The server binds it on [`Settings::bind`] for as long as the control socket lives.
+    Bind,
+    /// It is open already; the caller may keep it open when the control socket is gone.
+    Listener(Arc<TcpListener>),
+}
+
+/// A refusal in words for whoever asks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Denied {
+    /// What is wrong and how to mend it.
+    pub reason: String,
+}
+
+/// Says who may have which port.
+pub trait Policy: Send + Sync + 'static {
+    /// Asked once for each control socket, within the deadline of its handshake.
+    fn allow(&self, request: &Request) -> impl Future<Output = Result<Allowed, Denied>> + Send;
+}
+
+/// What a connection was, now that it has ended in order.
+#[derive(Debug)]
+pub enum Served {
+    /// It saw the health page.
+    Page,
+    /// A control socket.
+    Control {
+        /// What it asked for.
+        request: Request,
+        /// How it ended.
+        ended: ControlEnded,
+    },
+    /// A data socket.
+    Data(Moved),
+}
+
+/// Why a connection came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// No HTTP request, or a peer that left.
+    #[error(transparent)]
+    Handshake(#[from] HandshakeError),
+    /// A request that was answered with an error.
+    #[error("answered {status}: {reason}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The words sent with it.
+        reason: String,
+    },
+    /// The port is in use; the control socket was closed with code 1013.
+    #[error("port {port} is in use")]
+    Busy {
+        /// The port.
+        port: NonZeroU16,
+    },
+    /// A data socket that did not end in order.
+    #[error(transparent)]
+    Data(#[from] PumpError),
+}
+
+/// Counters and what there is now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Control sockets.
+    pub controls: usize,
+    /// Clients that wait for their data socket.
+    pub waiting: usize,
+    /// Data sockets.
+    pub connections: usize,
+    /// Clients dropped because no data socket came in time, since the start.
+    pub unclaimed: u64,
+}
+
+/// A client that waits.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) stream: TcpStream,
+    pub(super) cut: Arc<Cut>,
+    /// Its place among those that may wait.
+    pub(super) place: OwnedSemaphorePermit,
+}
+
+/// What all sockets of a server share.
+#[derive(Debug)]
+pub(super) struct Hall {
+    pub(super) settings: Settings,
+    ports: Arc<Ports>,
+    waiting: Mutex<Waiting<Client>>,
+    connections: Arc<Semaphore>,
+    controls: Arc<Semaphore>,
+    next_control: AtomicU64,
+    pub(super) unclaimed: AtomicU64,
+}
+
+impl Hall {
+    pub(super) fn waiting(&self) -> MutexGuard<'_, Waiting<Client>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// More than any proof of life of the present holder takes.
+    fn patience(&self) -> Duration {
+        self.settings.liveness.active_dead + Duration::from_secs(1)
+    }
+}
+
+/// The cloud's side of the dialect. Clones are the same server.
+#[derive(Debug)]
+pub struct Server<P> {
+    hall: Arc<Hall>,
+    policy: Arc<P>,
+}
+
+impl<P> Clone for Server<P> {
+    fn clone(&self) -> Self {
+        Self { hall: Arc::clone(&self.hall), policy: Arc::clone(&self.policy) }
+    }
+}
+
+impl<P: Policy> Server<P> {
+    /// A server with nothing on it.
+    pub fn new(settings: Settings, policy: P) -> Self {
+        let hall = Hall {
+            settings,
+            ports: Arc::default(),
+            waiting: Mutex::default(),
+            connections: Arc::new(Semaphore::new(settings.max_connections)),
+            controls: Arc::new(Semaphore::new(settings.max_controls)),
+            next_control: AtomicU64::new(0),
+            unclaimed: AtomicU64::new(0),
+        };
+        Self { hall: Arc::new(hall), policy: Arc::new(policy) }
+    }
+
+    /// Serves one accepted connection to its end; see [`super::tune`] for TCP. Dropping the future closes
+    /// it: a control socket with its port and waiting clients, a data socket with its client.
+    pub async fn serve<S>(&self, io: S, peer: SocketAddr) -> Result<Served, ServeError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        match timeout(TIMEOUT, self.enter(io, peer)).await {
+            Err(_) => Err(HandshakeError::Timeout.into()),
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(Entered::Page)) => Ok(Served::Page),
+            Ok(Ok(Entered::Control { socket, listener, guard, request, permit })) => {
+                let ended = control::run(&self.hall, self.next_control(), socket, &listener, &guard);
+                let ended = ended.await;
+                drop((listener, guard, permit));
+                Ok(Served::Control { request, ended })
+            }
+            Ok(Ok(Entered::Data { socket, client, permit })) => {
+                let Client { stream, cut, place } = client;
+                drop(place);
+                let linger = self.hall.settings.linger;
+                let moved = pump(socket, stream, Start::WhenHeard, linger, cut.made()).await;
+                drop(permit);
+                Ok(Served::Data(moved?))
+            }
+        }
+    }
+
+    /// Cuts a port: its control socket is closed, its waiting clients and its connections are reset.
+    pub fn cut(&self, port: NonZeroU16) {
+        self.hall.ports.cut(port);
+    }
+
+    /// Counters.
+    pub fn stats(&self) -> Stats {
+        let free = self.hall.connections.available_permits();
+        Stats {
+            controls: self.hall.ports.len(),
+            waiting: self.hall.waiting().len(),
+            connections: self.hall.settings.max_connections.saturating_sub(free),
+            unclaimed: self.hall.unclaimed.load(Ordering::Relaxed),
+        }
+    }
+
+    fn next_control(&self) -> ControlId {
+        ControlId(self.hall.next_control.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Everything up to the open WebSocket.
+    async fn enter<S>(&self, mut io: S, peer: SocketAddr) -> Result<Entered<S>, ServeError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        let (head, leftover) = http::read(&mut io).await?;
+        let (target, accept) = match head {
+            Head::Upgrade { target, accept } => (target, accept),
+            Head::Page => {
+                http::page(&mut io).await?;
+                return Ok(Entered::Page);
+            }
+            Head::Refused(refusal) => {
+                return refuse(&mut io, refusal.status(), refusal.to_string()).await;
+            }
+        };
+        let upgrade = Upgrade { io, accept, leftover };
+        match Wish::parse(&target) {
+            Ok(Wish::Control { port, board }) => {
+                self.control(upgrade, Request { port, board, peer }).await
+            }
+            Ok(Wish::Data(id)) => self.data(upgrade, id).await,
+            Err(error) => upgrade.refuse(400, error.to_string()).await,
+        }
+    }
+
+    async fn control<S>(&self, upgrade: Upgrade<S>, request: Request) -> Result<Entered<S>, ServeError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        let Ok(permit) = Arc::clone(&self.hall.controls).try_acquire_owned() else {
+            return upgrade.refuse(503, "too many control sockets; try later".into()).await;
+        };
+        let allowed = match self.policy.allow(&request).await {
+            Ok(allowed) => allowed,
+            Err(denied) => return upgrade.refuse(403, denied.reason).await,
+        };
+        let Some((listener, guard)) = self.open(request.port, allowed).await else {
+            return upgrade.close_as_busy(request.port).await;
+        };
+        let socket = upgrade.switch(MOST_CONTROL).await?;
+        Ok(Entered::Control { socket, listener, guard, request, permit })
+    }
+
+    /// The port, if nobody has it.
+    async fn open(
+        &self,
+        port: NonZeroU16,
+        allowed: Allowed,
+    ) -> Option<(Arc<TcpListener>, PortGuard)> {
+        let guard = self.hall.ports.take(port, self.hall.patience()).await?;
+        let listener = match allowed {
+            Allowed::Listener(listener) => listener,
+            Allowed::Bind => match TcpListener::bind((self.hall.settings.bind, port.get())).await {
+                Ok(listener) => Arc::new(listener),
+                Err(error) => {
+                    tracing::info!(%port, %error, "port asked for by a wstun client cannot be opened");
+                    return None;
+                }
+            },
+        };
+        Some((listener, guard))
+    }
+
+    async fn data<S>(&self, upgrade: Upgrade<S>, id: ConnectionId) -> Result<Entered<S>, ServeError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        let Some(client) = self.hall.waiting().claim(id, Instant::now()) else {
+            return upgrade.refuse(404, "no client waits under this id".into()).await;
+        };
+        let Ok(permit) = Arc::clone(&self.hall.connections).try_acquire_owned() else {
+            return upgrade.refuse(503, "too many data sockets; try later".into()).await;
+        };
+        let socket = upgrade.switch(MOST_DATA).await?;
+        Ok(Entered::Data { socket, client, permit })
+    }
+}
+
+/// A connection past its handshake.
+enum Entered<S> {
+    Page,
+    Control {
+        socket: WebSocket<S>,
+        listener: Arc<TcpListener>,
+        guard: PortGuard,
+        request: Request,
+        permit: OwnedSemaphorePermit,
+    },
+    Data {
+        socket: WebSocket<S>,
+        client: Client,
+        permit: OwnedSemaphorePermit,
+    },
+}
+
+/// A request for a WebSocket that is not answered yet.
+struct Upgrade<S> {
+    io: S,
+    accept: String,
+    leftover: Bytes,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Upgrade<S> {
+    async fn switch(self, max_message: usize) -> Result<WebSocket<S>, HandshakeError> {
+        http::switch(self.io, &self.accept, Limits { max_message }, self.leftover).await
+    }
+
+    async fn refuse<T>(mut self, status: u16, reason: String) -> Result<T, ServeError> {
+        refuse(&mut self.io, status, reason).await
+    }
+
+    /// Upstream's clients take a refused handshake for a broken network; a closed socket they understand.
+    async fn close_as_busy<T>(self, port: NonZeroU16) -> Result<T, ServeError> {
+        let (_, mut writer) = self.switch(MOST_CONTROL).await?.split();
+        let reason = CloseReason::new(1013, format!("port {port} is in use"));
+        writer.feed(&Message::Close(Some(reason)));
+        // A peer that does not take it has gone already.
+        let _ = timeout(FAREWELL, writer.shutdown()).await;
+        Err(ServeError::Busy { port })
+    }
+}
+
+async fn refuse<S: AsyncWrite + Unpin, T>(
+    io: &mut S,
+    status: u16,
+    reason: String,
+) -> Result<T, ServeError> {
+    http::refuse(io, status, &reason).await?;
+    Err(ServeError::Refused { status, reason })
+}
