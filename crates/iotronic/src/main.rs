@@ -1,7 +1,8 @@
 //! The cloud's program: parses, configures, builds, runs, drains; it decides nothing.
 
 use clap::{Parser, Subcommand};
-use iotronic::{http, serve, settings};
+use iotronic::{http, serve, settings, tls};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         }
         Command::Serve { data, config, check_config } => load(config).and_then(|settings| {
             if check_config {
+                tls::check(&settings).map_err(|error| error.to_string())?;
                 println!("settings are good");
                 return Ok(());
             }
@@ -65,6 +67,7 @@ fn load(config: Option<PathBuf>) -> Result<settings::Settings, String> {
 
 fn run(data: PathBuf, settings: settings::Settings) -> Result<(), String> {
     base::logs::install::<tracing_subscriber::layer::Identity>(&settings.log, None)?;
+    raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -87,4 +90,13 @@ fn run(data: PathBuf, settings: settings::Settings) -> Result<(), String> {
         serving.finish().await;
         Ok(())
     })
+}
+
+/// Each connection is a file descriptor; the soft limit of most systems is there for programs that cannot count them.
+fn raise_file_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of file descriptors could not be raised");
+    }
 }

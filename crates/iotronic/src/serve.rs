@@ -21,13 +21,15 @@ use base::secret::Secret;
 use base::tasks::{Shutdown, Tasks};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::{Options, Store};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 /// The cloud's identity, in the data folder.
 const KEY: &str = "cloud.key";
+/// Time for the goodbyes, even when requests took all of the grace period.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Why the cloud does not start.
 #[derive(Debug, thiserror::Error)]
@@ -186,17 +188,19 @@ impl Serving {
     /// grace period is cut, and the store is closed.
     pub async fn finish(self) {
         let grace = Duration::from_secs(self.cloud.settings.limits.grace_s);
+        let end = Instant::now() + grace;
+        // However long requests took: boards get their goodbye.
+        let rest = || end.saturating_duration_since(Instant::now()).max(FAREWELL);
         self.shutdown.begin();
         self.cloud.ingress.stop();
-        let requests = async {
-            if tokio::time::timeout(grace, self.accepting).await.is_err() {
-                tracing::warn!("some requests did not end in time and were cut");
-            }
-        };
-        // Boards are told while requests that wait for them may still get their answers.
-        requests.await;
-        self.cloud.boards.shutdown(grace).await;
-        self.tasks.finish(grace).await;
+        // Requests first: some wait for boards, and may still get their answers.
+        let cut = self.accepting.abort_handle();
+        if tokio::time::timeout(grace, self.accepting).await.is_err() {
+            tracing::warn!(grace_s = grace.as_secs(), "some requests did not end in time and were cut");
+            cut.abort();
+        }
+        self.cloud.boards.shutdown(rest()).await;
+        self.tasks.finish(rest()).await;
         self.cloud.store.close().await;
     }
 }

@@ -404,6 +404,7 @@ mod tests {
         let variable = section.map_or("ZZZ".to_owned(), |section| format!("{section}__ZZZ"));
         let error = from(&[(&variable.to_uppercase(), "1")]).unwrap_err().to_string();
         let expected = error.split("expected").nth(1).unwrap();
+        let expected = expected.split(" in `").next().unwrap();
         expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
     }
 

@@ -75,10 +75,22 @@ pub fn set_up(
     dir: &Path,
     listening: SocketAddr,
 ) -> Result<Option<Tls>, Error> {
-    let tls = &settings.tls;
-    if tls.internal {
+    if settings.tls.internal {
         return internal(dir, names(settings, listening)).map(Some);
     }
+    given(settings)
+}
+
+/// Whether the files that the settings name are there and fit; makes nothing.
+///
+/// # Errors
+/// Files are missing, unreadable or do not fit together.
+pub fn check(settings: &Settings) -> Result<(), Error> {
+    given(settings).map(|_| ())
+}
+
+fn given(settings: &Settings) -> Result<Option<Tls>, Error> {
+    let tls = &settings.tls;
     let (Some(certificate), Some(key)) = (&tls.certificate, &tls.key) else { return Ok(None) };
     let chain = certificates(certificate)?;
     let key = PrivateKeyDer::from_pem_slice(&read(key)?)

@@ -29,16 +29,15 @@ fn command(dir: &Path, settings: &[(&str, &str)]) -> Command {
 impl Program {
     pub(crate) fn start(dir: &Path, settings: &[(&str, &str)]) -> Self {
         let mut child = command(dir, settings).stderr(Stdio::null()).spawn().unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut lines = Vec::new();
-        loop {
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut program = Self { child, output, lines: Vec::new() };
+        while !program.lines.last().is_some_and(|line| line.starts_with("ready ")) {
             let mut line = String::new();
-            assert!(output.read_line(&mut line).unwrap() > 0, "it ended before it was ready");
-            lines.push(line.trim().to_owned());
-            if line.starts_with("ready ") {
-                return Self { child, output, lines };
-            }
+            let read = program.output.read_line(&mut line).unwrap();
+            assert!(read > 0, "it ended before it was ready");
+            program.lines.push(line.trim().to_owned());
         }
+        program
     }
 
     fn url(&self) -> &str {
@@ -60,6 +59,15 @@ impl Program {
         let mut rest = String::new();
         self.output.read_to_string(&mut rest).unwrap();
         (status, rest)
+    }
+}
+
+/// A test that fails leaves nothing running.
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Fails when it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
