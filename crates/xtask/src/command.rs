@@ -2,7 +2,7 @@
 //!
 //! Invariant: a child never inherits the variables cargo set for this very process, because build scripts that watch
 //! them would build their crates again on every change between `cargo test` and `cargo xtask test`.
-//! Deliberately not here: long-lived children (see `demo::process`).
+//! Deliberately not here: long-lived children (see `process`).
 
 use std::process::{Command, Stdio};
 

@@ -9,6 +9,7 @@ mod command;
 mod demo;
 mod needs;
 mod package;
+mod process;
 mod test;
 mod tidy;
 mod workspace;

@@ -2,9 +2,9 @@
 //!
 //! Invariant: its home is its own; it knows of the cloud only what its claim says. Deliberately not here: making claims.
 
-use super::process::Process;
 use super::scene::Scene;
 use crate::command::{Fallible, capture};
+use crate::process::Process;
 
 /// The three of them.
 pub(super) const NAMES: [&str; 3] = ["harbour", "market", "station"];

@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use super::process::Process;
 use super::scene::Scene;
 use crate::command::Fallible;
+use crate::process::Process;
 
 /// A debug build on a busy machine.
 const START: Duration = Duration::from_secs(30);

@@ -12,9 +12,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::fetch;
-use super::process::Process;
 use super::scene::Scene;
 use crate::command::{Fallible, capture, is_installed};
+use crate::process::Process;
 
 const START: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(50);

@@ -10,7 +10,6 @@ mod cloud;
 mod fetch;
 mod interrupt;
 mod local;
-mod process;
 mod scene;
 mod story;
 

@@ -11,9 +11,9 @@ use super::cloud::Cloud;
 use super::fetch;
 use super::interrupt::Interrupt;
 use super::local::Local;
-use super::process::Process;
 use super::scene::Scene;
 use crate::command::Fallible;
+use crate::process::Process;
 
 /// The board that gets code and a forwarded port.
 const CHOSEN: &str = "harbour";

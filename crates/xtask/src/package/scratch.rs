@@ -10,6 +10,8 @@ use std::process::Command;
 
 use crate::command::{Fallible, capture, run as run_command};
 
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// A throw-away system.
 pub(super) struct Scratch {
     root: PathBuf,
@@ -34,7 +36,21 @@ impl Scratch {
     pub(super) fn command(&self, program: &str) -> Command {
         let mut command = Command::new("chroot");
         command.arg(&self.root).arg(program);
-        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C");
+        command.env_clear().env("PATH", PATH).env("LC_ALL", "C");
+        command
+    }
+
+    /// A command inside, run by a system user, with a `/proc` of its own that goes away with it.
+    pub(super) fn command_of(&self, user: &str, program: &str) -> Command {
+        const INSIDE: &str = "mount -t proc proc \"$1/proc\" && shift && exec chroot \"$@\"";
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private", "sh", "-c", INSIDE, "sh"]);
+        command
+            .arg(&self.root)
+            .arg(format!("--userspec={user}:{user}"))
+            .arg(&self.root)
+            .arg(program);
+        command.env_clear().env("PATH", PATH).env("LC_ALL", "C");
         command
     }
 

@@ -5,17 +5,22 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use super::scratch::Scratch;
 use super::target::Target;
 use crate::command::{Fallible, capture, shown};
 use crate::needs;
+use crate::process::Process;
 use crate::workspace::Workspace;
 
 /// The programs inside and the word that must make each name its version.
 const PROGRAMS: [&str; 3] = ["iotronic", "lightning-rod", "s4t"];
 /// The services inside: user, unit, state folder and settings share the name.
 const SERVICES: [&str; 2] = ["iotronic", "lightning-rod"];
+
+/// How long the cloud may take to be ready.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The most that `systemd-analyze security` may rate a unit, in tenths; 100 is the worst.
 const MOST_EXPOSURE: u32 = 25;
@@ -56,6 +61,7 @@ fn try_packages(scratch: &Scratch, packages: &[&PathBuf]) -> Fallible<()> {
     step("systemd accepts the units", || units(scratch))?;
     step("the units stay hardened", || hardened(scratch))?;
     step("each service is enabled", || enabled(scratch))?;
+    step("a board enrols and comes online, each service as its user", || services(scratch))?;
     let names = ["stack4things-iotronic", "stack4things-lightning-rod", "stack4things-s4t"];
     let names = names.map(str::to_owned);
     step("the packages are removed and keep the state", || {
@@ -160,6 +166,36 @@ fn enabled(scratch: &Scratch) -> Fallible<()> {
         let link = format!("etc/systemd/system/multi-user.target.wants/{service}.service");
         scratch.expect_present(&link)
     })
+}
+
+/// The installed programs, as the units run them but for systemd.
+fn services(scratch: &Scratch) -> Fallible<()> {
+    let logs = scratch.root().join("tmp");
+    let mut serve = scratch.command_of("iotronic", "iotronic");
+    serve.args([
+        "serve",
+        "--data",
+        "/var/lib/iotronic",
+        "--config",
+        "/etc/stack4things/iotronic.toml",
+    ]);
+    serve.env("IOTRONIC__API__LISTEN", "127.0.0.1:0");
+    let mut cloud = Process::start("cloud", &mut serve, &logs)?;
+    cloud.line(PATIENCE, |line| line.starts_with("ready").then_some(()))?;
+
+    let say = |words: &[&str]| {
+        let mut command = scratch.command("s4t");
+        capture(command.env("S4T_ADMIN_FILE", "/var/lib/iotronic/admin.json").args(words))
+    };
+    let claim = say(&["board", "claim", "trial", "-f", "value"])?;
+    let home = ["--home", "/var/lib/lightning-rod"];
+    let mut enrol = scratch.command_of("lightning-rod", "lightning-rod");
+    capture(enrol.arg("enrol").args(home).args(["--claim", claim.trim()]))?;
+    let mut run = scratch.command_of("lightning-rod", "lightning-rod");
+    run.arg("run").args(home).args(["--config", "/etc/stack4things/lightning-rod.toml"]);
+    let mut agent = Process::start("agent", &mut run, &logs)?;
+    say(&["board", "wait", "trial", "--for", "online", "--timeout", "30"])?;
+    agent.stop().and_then(|_| cloud.stop()).map(drop)
 }
 
 fn leftovers(scratch: &Scratch) -> Fallible<()> {

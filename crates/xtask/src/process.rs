@@ -26,7 +26,7 @@ const LOOK: Duration = Duration::from_millis(20);
 const LAST_WORDS: usize = 15;
 
 /// A running program.
-pub(super) struct Process {
+pub(crate) struct Process {
     name: String,
     child: Child,
     output: PathBuf,
@@ -36,7 +36,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts it; its output goes to `FOLDER/NAME.log`.
-    pub(super) fn start(name: &str, command: &mut Command, folder: &Path) -> Fallible<Self> {
+    pub(crate) fn start(name: &str, command: &mut Command, folder: &Path) -> Fallible<Self> {
         let output = folder.join(format!("{name}.log"));
         let log = File::create(&output)
             .map_err(|error| format!("{} cannot be written: {error}", output.display()))?;
@@ -57,7 +57,7 @@ impl Process {
     }
 
     /// The first line that `wanted` makes something of.
-    pub(super) fn line<T>(
+    pub(crate) fn line<T>(
         &self,
         within: Duration,
         wanted: impl Fn(&str) -> Option<T>,
@@ -82,12 +82,12 @@ impl Process {
     }
 
     /// Whether it is still there.
-    pub(super) fn is_alive(&mut self) -> bool {
+    pub(crate) fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Asks it to end and waits; after the grace it is cut, and that is an error.
-    pub(super) fn stop(&mut self) -> Fallible<ExitStatus> {
+    pub(crate) fn stop(&mut self) -> Fallible<ExitStatus> {
         if let Some(status) = self.ended()? {
             return Err(self.complaint(&format!("had ended before, with {status}")));
         }
