@@ -4,7 +4,7 @@
 use crate::machine::{Behaviour, Machine, come_online, enrol};
 use crate::people::Person;
 use crate::process::Program;
-use crate::world::eventually;
+use crate::world::{eventually, free_port};
 use base::key::KeyPair;
 use futures_util::FutureExt as _;
 use model::claim::Claim;
@@ -74,8 +74,8 @@ async fn give(person: Person, board: BoardId, count: usize) -> Vec<OperationId> 
     accepted
 }
 
-async fn first_start(dir: &Path) -> (Program, BoardId, KeyPair) {
-    let program = Program::start(dir, &[]);
+async fn first_start(dir: &Path, listen: &str) -> (Program, BoardId, KeyPair) {
+    let program = Program::start(dir, &[("API__LISTEN", listen)]);
     let person = Person::sign_in(dir, program.address()).await.unwrap();
     let (status, made) = person.ask("POST /v2/claims", json!({ "name": "lamp" })).await.unwrap();
     assert_eq!(status, 201, "{made}");
@@ -88,9 +88,9 @@ async fn first_start(dir: &Path) -> (Program, BoardId, KeyPair) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_was_accepted_is_done_once_however_often_the_cloud_is_killed() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut program, board, key) = first_start(dir.path()).await;
+    let listen = format!("127.0.0.1:{}", free_port());
+    let (mut program, board, key) = first_start(dir.path(), &listen).await;
     let address = program.address();
-    let listen = address.to_string();
     let journal = Journal::default();
     let online = keep_online(address, board, key, journal.clone());
     let mut accepted = Vec::new();

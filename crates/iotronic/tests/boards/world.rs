@@ -47,7 +47,7 @@ impl World {
 
     pub(crate) async fn on(change: impl FnOnce(&mut Settings), options: store::Options) -> Self {
         let mut settings = Settings::default();
-        settings.api.listen.set_port(0);
+        settings.api.listen.set_port(free_port());
         settings.limits.grace_s = 2;
         change(&mut settings);
         let dir = tempfile::tempdir().unwrap();
@@ -208,6 +208,16 @@ where
             Ok(value) => return value,
             Err(reason) if start.elapsed() > PATIENCE => panic!("never: {what}; now: {reason:?}"),
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+/// A port below the ephemeral range, so that no client's connection takes it while a cloud is started again.
+pub(crate) fn free_port() -> u16 {
+    loop {
+        let port = 10_000 + u16::from_le_bytes(base::secret::random()) % 10_000;
+        if std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
         }
     }
 }
