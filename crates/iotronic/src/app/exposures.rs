@@ -152,7 +152,7 @@ async fn reserve(
 }
 
 /// An exposure as it travels to the board.
-fn described(exposure: &ExposureRow) -> Result<Enable, Invalid> {
+pub(super) fn described(exposure: &ExposureRow) -> Result<Enable, Invalid> {
     let public_port = Port::try_from(u32::from(exposure.public_port.unwrap_or_default()))?;
     Ok(Enable { service: service(exposure), public_port })
 }

@@ -150,13 +150,23 @@ async fn prepare(
     if on_boot == OnBoot::Start && plugin.mode == Mode::Sync {
         return Err(Invalid::new("a sync plugin is called, not started; leave on_boot out").into());
     }
-    let (code, revision) = store::plugins::source(&cloud.store, plugin.id).await?;
+    let (source, revision) = store::plugins::source(&cloud.store, plugin.id).await?;
+    Ok(described(plugin, source, revision, on_boot)?)
+}
+
+/// A plugin as it travels to the board.
+pub(super) fn described(
+    plugin: PluginRow,
+    source: String,
+    revision: i64,
+    on_boot: OnBoot,
+) -> Result<Inject, Invalid> {
     let limits: Limits = serde_json::from_value(plugin.limits)
-        .map_err(|error| Error::new(Kind::Internal, format!("stored limits: {error}")))?;
+        .map_err(|error| Invalid::new(format!("the plugin's stored limits: {error}")))?;
     let plugin = Plugin {
         uuid: plugin.id,
         name: plugin.name,
-        code,
+        code: source,
         callable: plugin.mode == Mode::Sync,
         language: plugin.language,
         revision,

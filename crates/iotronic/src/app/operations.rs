@@ -105,7 +105,7 @@ pub async fn submit(
 }
 
 /// What a command is about: those about the same thing reach the board in order.
-fn subject(call: &Call) -> Option<Value> {
+pub(super) fn subject(call: &Call) -> Option<Value> {
     match call {
         Call::PluginInject(inject) => Some(json!({ "plugin": inject.plugin.uuid })),
         Call::PluginRemove(plugin) | Call::PluginStatus(plugin) => {

@@ -83,7 +83,12 @@ async fn injected(tx: &mut Tx, operation: &OperationRow, outcome: &Outcome) -> R
         revision_injected: revision(operation).filter(|_| state == InjectionState::Injected),
         ..InjectionChange::default()
     };
-    change_injection(tx, operation, plugin, InjectionState::Injecting, change).await
+    let now = injections::get(&mut *tx, operation.board, plugin).await?;
+    // Removed in the meantime, it stays so; of several injections the last word counts.
+    if now.state != InjectionState::Removing {
+        injections::update(tx, operation.board, plugin, change).await?;
+    }
+    Ok(())
 }
 
 /// The revision that went out with `PluginInject`.
@@ -100,12 +105,21 @@ async fn removed(tx: &mut Tx, operation: &OperationRow, outcome: &Outcome) -> Re
             _ => Ok(()),
         };
     }
+    let now = injections::get(&mut *tx, operation.board, plugin).await?;
+    if now.state != InjectionState::Removing {
+        return Ok(());
+    }
+    // It is there still, if it ever was.
+    let state = match now.revision_injected {
+        Some(_) => InjectionState::Injected,
+        None => InjectionState::Failed,
+    };
     let change = InjectionChange {
-        state: Some(InjectionState::Injected),
+        state: Some(state),
         last_error: Some(reason(outcome)),
         ..InjectionChange::default()
     };
-    change_injection(tx, operation, plugin, InjectionState::Removing, change).await
+    injections::update(tx, operation.board, plugin, change).await.map(|_| ())
 }
 
 /// Whether the board does not have it any more.
@@ -115,22 +129,6 @@ fn gone(outcome: &Outcome) -> bool {
         Outcome::Failed(fault) => fault.kind == Kind::NotFound,
         Outcome::Cancelled | Outcome::Unknown => false,
     }
-}
-
-/// Changes an injection that still stands where the command left it.
-async fn change_injection(
-    tx: &mut Tx,
-    operation: &OperationRow,
-    plugin: PluginId,
-    from: InjectionState,
-    change: InjectionChange,
-) -> Result<(), Error> {
-    let now = injections::get(&mut *tx, operation.board, plugin).await?;
-    // A plugin that is injected again while it is removed stays wanted, and the reverse.
-    if now.state == from || now.state == InjectionState::Failed {
-        injections::update(tx, operation.board, plugin, change).await?;
-    }
-    Ok(())
 }
 
 async fn runs(

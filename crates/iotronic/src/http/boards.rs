@@ -27,7 +27,7 @@ pub(crate) async fn list(
 ) -> Answer<Json<Page<Summary>>> {
     let wanted = page::wanted(filter.limit, filter.marker.as_deref())?;
     let rows = boards::list(&cloud, &caller, &filter, wanted).await?;
-    Ok(Json(page::page(rows, wanted, |row| row.id, |row| summary(&row))))
+    Ok(Json(page::page(rows, wanted, |row| row.id, summary)))
 }
 
 /// Show a board.
@@ -155,17 +155,17 @@ fn answer(request: &HeaderMap, row: BoardRow) -> Response {
 }
 
 /// As it stands in lists.
-pub(crate) fn summary(row: &BoardRow) -> Summary {
+pub(crate) fn summary(row: BoardRow) -> Summary {
     Summary {
         id: row.id,
-        name: row.name.clone(),
-        project: row.project.clone(),
-        owner: row.owner.clone(),
+        name: row.name,
+        project: row.project,
+        owner: row.owner,
         fleet: row.fleet,
         status: row.status,
-        labels: row.labels.clone(),
+        labels: row.labels,
         position: row.position.or(row.facts.position),
-        agent_version: row.agent_version.clone(),
+        agent_version: row.agent_version,
         last_seen: row.last_seen,
         created_at: row.created_at,
         updated_at: (row.updated_at != row.created_at).then_some(row.updated_at),
@@ -173,14 +173,15 @@ pub(crate) fn summary(row: &BoardRow) -> Summary {
     }
 }
 
-fn view(row: BoardRow) -> Board {
+fn view(mut row: BoardRow) -> Board {
+    row.position = row.position.or(row.facts.position);
     Board {
-        summary: summary(&row),
         protocol: row.protocol.unwrap_or_default(),
-        capabilities: row.capabilities,
+        capabilities: std::mem::take(&mut row.capabilities),
         key: row.public_key.map(|key| key.fingerprint()),
-        facts: row.facts,
-        load: row.load.unwrap_or_default(),
+        facts: std::mem::take(&mut row.facts),
+        load: row.load.take().unwrap_or_default(),
         load_at: row.load_at,
+        summary: summary(row),
     }
 }

@@ -86,7 +86,7 @@ pub(crate) async fn members(
     let wanted = page::of(&paging)?;
     let filter = Filter { fleet: Some(fleet), ..Filter::default() };
     let rows = boards::list(&cloud, &caller, &filter, wanted).await?;
-    Ok(Json(page::page(rows, wanted, |row| row.id, |row| super::boards::summary(&row))))
+    Ok(Json(page::page(rows, wanted, |row| row.id, super::boards::summary)))
 }
 
 fn view(row: FleetRow) -> Fleet {

@@ -37,8 +37,16 @@ pub(crate) async fn show(
 ) -> Response {
     let mut text = String::new();
     counters.write(&mut text);
-    let online = cloud.boards.online();
-    gauge(&mut text, "iotronic_boards_online", "Boards that can be called now.", online);
+    let links = cloud.boards.links();
+    let channels = usize::try_from(links.channels()).unwrap_or(usize::MAX);
+    for (name, help, value) in [
+        ("boards_online", "Boards that can be called now.", cloud.boards.online()),
+        ("links", "Data links of boards that stand now.", links.count()),
+        ("channels", "Connections through those links now.", channels),
+        ("public_ports", "Public ports that are open now.", cloud.ingress.ports()),
+    ] {
+        gauge(&mut text, &format!("iotronic_{name}"), help, value);
+    }
     let dropped = cloud.store.dropped();
     counter(
         &mut text,

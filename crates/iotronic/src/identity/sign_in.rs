@@ -23,6 +23,8 @@ use subtle::ConstantTimeEq as _;
 
 /// Grants kept in memory; at the bound all are looked up anew.
 const MAX_GRANTS: usize = 10_000;
+/// Longest part of a name that is logged.
+const MAX_LABEL: usize = 64;
 /// Marks the hash of a secret that the cloud made, which needs no slow hash: it has 256 random bits.
 const MADE_HERE: &str = "sha256:";
 
@@ -242,6 +244,8 @@ impl SignIn {
 
     fn wrong<T>(&self, label: &str, attempt: Attempt) -> Result<T, Refused> {
         self.0.throttle.failed(label, attempt.address, attempt.now);
+        let shown: String = label.chars().take(MAX_LABEL).collect();
+        tracing::warn!(user = shown, address = ?attempt.address, "somebody did not sign in");
         Err(Refused::Wrong)
     }
 

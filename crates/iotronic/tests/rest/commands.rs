@@ -290,3 +290,27 @@ async fn what_a_plugin_does_is_asked_of_the_board() {
     let answer = world.get(&owner, &format!("{on}/logs")).await.expect(500);
     assert!(answer["detail"].as_str().unwrap().contains("wrong shape"), "{answer}");
 }
+
+#[tokio::test]
+async fn a_machine_that_takes_a_board_over_gets_what_the_old_one_had() {
+    let world = World::start().await;
+    let owner = world.owner().await;
+    let lamp = online(&world, "lamp", obedient()).await;
+    plugin(&world, &owner, "hello", "async").await;
+    service(&world, &owner, "ssh").await;
+    let on = "/v2/boards/lamp";
+    let start = json!({ "on_boot": "start" });
+    world.put(&owner, &format!("{on}/plugins/hello?wait=20"), start).await.expect(200);
+    world.put(&owner, &format!("{on}/services/ssh?wait=20"), json!({})).await.expect(200);
+    let board = store::boards::by_id(&world.cloud().store, None, lamp.id).await.unwrap();
+    lamp.leave().await;
+    let job = world.cloud().store.write(move |tx| {
+        Box::pin(async move { iotronic::app::replacement::refill(tx, &board).await })
+    });
+    job.await.unwrap();
+    let open = world.get(&owner, "/v2/operations?state=pending").await.expect(200);
+    let methods: Vec<_> =
+        open["items"].as_array().unwrap().iter().map(|one| one["method"].clone()).collect();
+    assert_eq!(json!(methods), json!(["PluginInject", "ServiceRestore"]));
+    assert_eq!(open["items"][0]["created_by"], "cloud");
+}
