@@ -3,11 +3,15 @@
 //! Invariant: a [`Settings`] that came out of [`load`] is complete and consistent: ranges are not empty, TLS files come in
 //! pairs, and nobody listens beyond loopback in plain text without having said so. Unknown keys are refused by name.
 
+mod check;
+
+pub use check::{Error, load};
+
 use base::logs;
 use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Start of the environment variables: `IOTRONIC__SECTION__KEY`.
@@ -240,30 +244,6 @@ impl TryFrom<String> for Ports {
     }
 }
 
-/// Why the cloud does not start with these settings.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// They cannot be read.
-    #[error(transparent)]
-    Load(#[from] base::config::Error),
-    /// They contradict each other.
-    #[error("{0}")]
-    Inconsistent(String),
-}
-
-/// Reads the file (if any) and the environment, and checks the whole.
-///
-/// # Errors
-/// Unreadable file, unknown keys, values that do not fit or contradict each other.
-pub fn load(
-    file: Option<&Path>,
-    environment: impl Iterator<Item = (String, String)>,
-) -> Result<Settings, Error> {
-    let settings: Settings = base::config::load(file, PREFIX, environment)?;
-    settings.check()?;
-    Ok(settings)
-}
-
 impl Settings {
     /// Whether the API listener speaks TLS.
     #[must_use]
@@ -284,60 +264,6 @@ impl Settings {
         }
         format!("{scheme}://{address}")
     }
-
-    fn check(&self) -> Result<(), Error> {
-        let wrong = |text: &str| Err(Error::Inconsistent(text.to_owned()));
-        if self.legacy.enabled {
-            return wrong(
-                "legacy.enabled is true, and upstream boards are not in this version; leave it false",
-            );
-        }
-        if self.tls.certificate.is_some() != self.tls.key.is_some() {
-            return wrong("tls.certificate and tls.key belong together; set both or none");
-        }
-        if self.tls.internal && self.tls.certificate.is_some() {
-            return wrong("tls.internal and tls.certificate exclude each other; set one of them");
-        }
-        if !self.api.listen.ip().is_loopback() && !self.is_encrypted() && !self.api.allow_plain {
-            return wrong(
-                "api.listen is not a loopback address and TLS is off: set tls.internal = true, give tls.certificate and \
-                 tls.key, or, behind a proxy that ends TLS, say api.allow_plain = true",
-            );
-        }
-        if !self.public_url.is_empty()
-            && !self.public_url.starts_with("http://")
-            && !self.public_url.starts_with("https://")
-        {
-            return wrong("public_url must start with http:// or https://");
-        }
-        self.check_numbers()
-    }
-
-    fn check_numbers(&self) -> Result<(), Error> {
-        let liveness = self.liveness;
-        let positive = [
-            ("identity.token_s", self.identity.token_s),
-            ("liveness.idle_ping_s", liveness.idle_ping_s),
-            ("liveness.report_every_s", liveness.report_every_s.into()),
-            ("retention.operations_days", self.retention.operations_days.into()),
-            ("retention.operations", self.retention.operations.into()),
-            ("retention.events", self.retention.events.into()),
-            ("limits.connections", self.limits.connections.into()),
-            ("limits.service_connections", self.limits.service_connections.into()),
-            ("limits.connections_per_service", self.limits.connections_per_service.into()),
-            ("limits.enrolling", self.limits.enrolling.into()),
-            ("limits.request_s", self.limits.request_s),
-        ];
-        if let Some((key, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
-            return Err(Error::Inconsistent(format!("{key} must be at least 1")));
-        }
-        if liveness.idle_dead_s <= liveness.idle_ping_s {
-            return Err(Error::Inconsistent(
-                "liveness.idle_dead_s must be larger than liveness.idle_ping_s".into(),
-            ));
-        }
-        Ok(())
-    }
 }
 
 impl Liveness {
@@ -349,83 +275,5 @@ impl Liveness {
             idle_dead: Duration::from_secs(self.idle_dead_s),
             ..websocket::Settings::default()
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn from(pairs: &[(&str, &str)]) -> Result<Settings, Error> {
-        let variable =
-            |(key, value): &(&str, &str)| (format!("IOTRONIC__{key}"), (*value).to_owned());
-        load(None, pairs.iter().map(variable))
-    }
-
-    #[test]
-    fn the_environment_reaches_every_listener() {
-        let settings = from(&[
-            ("API__LISTEN", "127.0.0.1:0"),
-            ("WAMP__LISTEN", "127.0.0.1:1"),
-            ("WSTUN__LISTEN", "127.0.0.1:2"),
-            ("SERVICES__PORTS", "30000-30010"),
-            ("PUBLIC_URL", "https://cloud.example/"),
-        ])
-        .unwrap();
-        assert_eq!(settings.services.ports.range(), 30_000..=30_010);
-        assert_eq!(settings.url(settings.api.listen), "https://cloud.example");
-    }
-
-    #[test]
-    fn plain_text_beyond_loopback_must_be_asked_for() {
-        let open = ("API__LISTEN", "0.0.0.0:8812");
-        assert!(from(&[open]).unwrap_err().to_string().contains("tls.internal"));
-        assert!(from(&[open, ("TLS__INTERNAL", "true")]).is_ok());
-        assert!(from(&[open, ("API__ALLOW_PLAIN", "true")]).is_ok());
-    }
-
-    #[test]
-    fn contradictions_and_unknown_keys_are_named() {
-        for (pairs, named) in [
-            (vec![("LEGACY__ENABLED", "true")], "not in this version"),
-            (vec![("TLS__CERTIFICATE", "a.pem")], "belong together"),
-            (vec![("SERVICES__PORTS", "9-3")], "range of ports"),
-            (vec![("LIVENESS__IDLE_DEAD_S", "30")], "larger"),
-            (vec![("LIMITS__CONNECTIONS", "0")], "limits.connections"),
-            (vec![("API__LISEN", "x")], "lisen"),
-        ] {
-            let error = from(&pairs).unwrap_err().to_string();
-            assert!(error.contains(named), "{error}");
-        }
-    }
-
-    /// The keys of a section, out of what is said about a key that does not exist.
-    fn keys(section: Option<&str>) -> Vec<String> {
-        let variable = section.map_or("ZZZ".to_owned(), |section| format!("{section}__ZZZ"));
-        let error = from(&[(&variable.to_uppercase(), "1")]).unwrap_err().to_string();
-        let expected = error.split("expected").nth(1).unwrap();
-        let expected = expected.split(" in `").next().unwrap();
-        expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn every_key_is_documented_and_nothing_else_is() {
-        let mut known = Vec::new();
-        for name in keys(None) {
-            if name == "public_url" {
-                known.push(name);
-                continue;
-            }
-            known.extend(keys(Some(&name)).iter().map(|key| format!("{name}.{key}")));
-        }
-        let document = include_str!("../../../docs/configuration.md");
-        let chapter = document.split("## iotronic").nth(1).unwrap();
-        let table = chapter.split("\n### ").next().unwrap();
-        let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
-        let mut documented: Vec<_> =
-            rows.map(|row| row.split('`').next().unwrap().to_owned()).collect();
-        known.sort();
-        documented.sort();
-        assert_eq!(known, documented);
     }
 }

@@ -282,6 +282,7 @@ fn router_settings(watch: websocket::Settings) -> wamp::RouterSettings {
     settings.liveness = watch;
     settings.max_running = MAX_ANSWERING;
     settings.bounds.pending_calls = MAX_CALLING;
+    settings.bounds.pending_invocations = MAX_ANSWERING;
     // A board registers one prefix and subscribes to nothing; the agent a handful of procedures.
     settings.bounds.registrations = 16;
     settings.bounds.subscriptions = 0;
