@@ -196,7 +196,10 @@ impl Serving {
         // Requests first: some wait for boards, and may still get their answers.
         let cut = self.accepting.abort_handle();
         if tokio::time::timeout(grace, self.accepting).await.is_err() {
-            tracing::warn!(grace_s = grace.as_secs(), "some requests did not end in time and were cut");
+            tracing::warn!(
+                grace_s = grace.as_secs(),
+                "some requests did not end in time and were cut"
+            );
             cut.abort();
         }
         self.cloud.boards.shutdown(rest()).await;
