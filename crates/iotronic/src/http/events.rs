@@ -19,12 +19,15 @@ use axum::{Extension, Json};
 use futures_util::{Stream, stream};
 use model::ProjectId;
 use serde_json::json;
+use std::time::Duration;
 use store::events::{self, EventRow};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// Events in one chunk of a stream.
 const CHUNK: u32 = 200;
+/// Between two looks at the log; commits in between are seen together, so many readers of a busy cloud cost little.
+const PACE: Duration = Duration::from_millis(20);
 
 /// Read the event log, or follow it (`Accept: text/event-stream`).
 #[utoipa::path(get, path = "/v2/events", tag = "events", params(Reading), responses(
@@ -67,6 +70,7 @@ struct Follower {
     commits: watch::Receiver<i64>,
     after: i64,
     first: First,
+    next_look: Instant,
     _place: Place,
 }
 
@@ -91,7 +95,8 @@ fn follow(
         None => (events::last_seq(&cloud.store), First::Goes),
     };
     let scope = caller.scope().cloned();
-    let follower = Follower { cloud, scope, said, commits, after, first, _place: place };
+    let next_look = Instant::now();
+    let follower = Follower { cloud, scope, said, commits, after, first, next_look, _place: place };
     stream::unfold(follower, |mut follower| async move {
         let frames = follower.next().await?;
         Some((frames, follower))
@@ -106,6 +111,8 @@ impl Follower {
             return None;
         }
         let mut frames = self.gap().await?;
+        sleep_until(self.next_look).await;
+        self.next_look = Instant::now().checked_add(PACE)?;
         self.commits.borrow_and_update();
         let scope = self.scope.as_ref();
         let rows = events::after(&self.cloud.store, scope, self.after, CHUNK).await.ok()?;
