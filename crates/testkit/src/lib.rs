@@ -21,6 +21,7 @@ mod raw_http;
 mod sim_board;
 mod skip;
 mod slot;
+pub mod upstream;
 mod wait;
 mod world;
 

@@ -1,0 +1,7 @@
+//! Tests with the real upstream packages as peers; a program of its own, because making their environments takes minutes
+//! the first time.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod upstream_lightning_rod;
+mod upstream_oracle;
