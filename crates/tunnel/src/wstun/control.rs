@@ -195,7 +195,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Control<'_, S> {
             ControlEnded::Closed => Some(CloseReason::new(1000, "")),
             ControlEnded::Silent => None,
             ControlEnded::Cut => Some(CloseReason::new(1001, "the port was cut")),
-            ControlEnded::Socket(error) => error.close_code().map(|code| CloseReason::new(code, "")),
+            ControlEnded::Socket(error) => {
+                error.close_code().map(|code| CloseReason::new(code, ""))
+            }
         };
         let Some(reason) = reason else { return };
         self.writer.feed(&Message::Close(Some(reason)));

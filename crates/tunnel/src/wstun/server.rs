@@ -218,7 +218,8 @@ impl<P: Policy> Server<P> {
             Ok(Err(error)) => Err(error),
             Ok(Ok(Entered::Page)) => Ok(Served::Page),
             Ok(Ok(Entered::Control { socket, listener, guard, request, permit })) => {
-                let ended = control::run(&self.hall, self.next_control(), socket, &listener, &guard);
+                let ended =
+                    control::run(&self.hall, self.next_control(), socket, &listener, &guard);
                 let ended = ended.await;
                 drop((listener, guard, permit));
                 Ok(Served::Control { request, ended })
@@ -280,7 +281,11 @@ impl<P: Policy> Server<P> {
         }
     }
 
-    async fn control<S>(&self, upgrade: Upgrade<S>, request: Request) -> Result<Entered<S>, ServeError>
+    async fn control<S>(
+        &self,
+        upgrade: Upgrade<S>,
+        request: Request,
+    ) -> Result<Entered<S>, ServeError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
