@@ -14,6 +14,10 @@ pub enum Talk {
     Greeting,
     /// Hears everything to the end first, then says how many bytes it was and ends.
     Count,
+    /// Talks without end and hears nothing.
+    Endless,
+    /// Hears nothing and says nothing, and stays.
+    Deaf,
     /// Says its piece and ends its side at once, then counts what it still hears into [`LocalService::heard`].
     Farewell,
 }
@@ -72,6 +76,16 @@ fn converse(talk: Talk, mut stream: TcpStream, heard: &AtomicU32) -> std::io::Re
             let count = std::io::copy(&mut stream, &mut std::io::sink())?;
             writeln!(stream, "{count}")?;
             stream.shutdown(Shutdown::Write)
+        }
+        Talk::Endless => loop {
+            stream.write_all(&[b'x'; 65536])?;
+        },
+        Talk::Deaf => {
+            let closed = || stream.take_error().is_ok_and(|error| error.is_some());
+            while !closed() {
+                std::thread::sleep(std::time::Duration::from_millis(100));
+            }
+            Ok(())
         }
         Talk::Farewell => {
             stream.write_all(PIECE)?;

@@ -211,11 +211,9 @@ def main(params):
     let body = json!({ "parameters": { "file": file } });
     let operation: Operation =
         world.admin().post(&board.path("/plugins/slow/call"), &body).unwrap();
-    until("the call to begin", PATIENCE, || {
-        match std::fs::read_to_string(&file) {
-            Ok(text) if text == "begun\n" => Ok(()),
-            other => Err(format!("{other:?}")),
-        }
+    until("the call to begin", PATIENCE, || match std::fs::read_to_string(&file) {
+        Ok(text) if text == "begun\n" => Ok(()),
+        other => Err(format!("{other:?}")),
     });
     board.kill();
     board.start();
