@@ -100,7 +100,7 @@ pub struct Operation {
     pub attempts: u32,
     /// Whether somebody asked the board to stop it.
     pub cancel_requested: bool,
-    /// The board's value, once it succeeded.
+    /// The board's value, once it succeeded; left out of lists, where it could be large.
     #[schema(value_type = Option<Object>)]
     pub result: Option<Value>,
     /// Why it failed, once it did.

@@ -1,6 +1,6 @@
 //! Lists of operations: for people, for a board that connects, for deadlines; and the history of one.
 
-use super::{BATCH, Kind, MAX_OPEN, OperationRow, SELECT, WHAT, read};
+use super::{BATCH, Kind, MAX_OPEN, OperationRow, SELECT_LIGHT, WHAT, read};
 use crate::sql::{Reader, Row, Statement, all, one};
 use crate::{Error, Page};
 use model::operation::State;
@@ -30,7 +30,7 @@ pub struct HistoryRow {
     pub note: String,
 }
 
-/// Operations in order of creation.
+/// Operations in order of creation; without arguments and results, which [`super::get`] has.
 ///
 /// # Errors
 /// The database failed.
@@ -40,7 +40,7 @@ pub async fn list<'e>(
     filter: &Filter,
     page: Page,
 ) -> Result<Vec<OperationRow>, Error> {
-    let mut statement = Statement::new("list operations", SELECT);
+    let mut statement = Statement::new("list operations", SELECT_LIGHT);
     statement.and_equals("project", scope).and_equals("board", filter.board);
     statement.and_equals("state", filter.state.map(State::word));
     statement.and_equals("method", filter.method.as_deref());
@@ -48,7 +48,7 @@ pub async fn list<'e>(
     all(from, statement.page("id", page), read).await
 }
 
-/// Commands the board has not answered, in order.
+/// Commands the board has not answered, in order; without their arguments, which [`super::get`] has.
 ///
 /// # Errors
 /// The database failed.
@@ -56,7 +56,7 @@ pub async fn open_for_board<'e>(
     from: impl Reader<'e>,
     board: BoardId,
 ) -> Result<Vec<OperationRow>, Error> {
-    let mut statement = Statement::new("list open operations", SELECT);
+    let mut statement = Statement::new("list open operations", SELECT_LIGHT);
     statement.and_equals("board", Some(board));
     statement.push(" AND state IN ('pending', 'running') ORDER BY id LIMIT ").push_bind(MAX_OPEN);
     all(from, statement, read).await
@@ -70,7 +70,7 @@ pub async fn expired<'e>(
     from: impl Reader<'e>,
     now: Timestamp,
 ) -> Result<Vec<OperationRow>, Error> {
-    let mut statement = Statement::new("list expired operations", SELECT);
+    let mut statement = Statement::new("list expired operations", SELECT_LIGHT);
     statement.push(" AND state IN ('pending', 'running') AND deadline <= ").push_bind(now);
     statement.push(" ORDER BY deadline LIMIT ").push_bind(BATCH);
     all(from, statement, read).await

@@ -135,6 +135,11 @@ pub struct NewOperation {
 const SELECT: &str = "SELECT id, project, board, kind, method, arguments, state, idempotent, created_by, created_at, \
      deadline, sent_at, ended_at, result, fault, attempts, cancel_requested, subject, revision FROM operations WHERE 1 = 1";
 
+/// As [`SELECT`], without what may be large: a list of a thousand rows must not fill the memory.
+const SELECT_LIGHT: &str = "SELECT id, project, board, kind, method, 'null' AS arguments, state, idempotent, created_by, \
+     created_at, deadline, sent_at, ended_at, NULL AS result, fault, attempts, cancel_requested, subject, revision \
+     FROM operations WHERE 1 = 1";
+
 /// Stores a command, pending.
 ///
 /// # Errors
