@@ -18,7 +18,7 @@ use super::ports::PortGuard;
 use super::request::ConnectionId;
 use super::server::{Client, Hall};
 use super::waiting::ControlId;
-use super::{FAREWELL, FLUSH_WITHIN};
+use super::{FAREWELL, FLUSH_WITHIN, tune};
 
 /// Pause after the port failed to give a client, for want of file descriptors say.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -150,6 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Control<'_, S> {
                 self.liveness.on_receive(now);
                 self.liveness.set_active(now, Activity::Idle);
                 self.take(message?)?;
+                self.guard.defend();
             }
             Event::Client(stream, place) => self.announce(stream, place, now),
             Event::Flushed(flushed) => {
@@ -174,6 +175,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Control<'_, S> {
     }
 
     fn announce(&mut self, stream: TcpStream, place: OwnedSemaphorePermit, now: Instant) {
+        // Fails only on a connection that is already gone, which its data socket will find.
+        let _ = tune(&stream);
         let mut random = [0; 16];
         getrandom::fill(&mut random).expect("the operating system provides randomness");
         let id = ConnectionId::from_random(random);

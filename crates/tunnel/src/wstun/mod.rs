@@ -59,7 +59,7 @@ const BETWEEN_PROBES: Duration = Duration::from_secs(10);
 const PROBES: u32 = 4;
 
 /// Sets up a TCP connection that will carry a wstun socket, before TLS is put on it: no delay, and the
-/// kernel finds a dead peer within about 70 seconds.
+/// kernel finds a dead peer within about 70 seconds. The server does it to the clients of its ports.
 pub fn tune(connection: &TcpStream) -> io::Result<()> {
     connection.set_nodelay(true)?;
     let probes = TcpKeepalive::new().with_time(SILENCE_BEFORE_PROBES);

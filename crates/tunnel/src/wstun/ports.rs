@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU16;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -22,6 +23,13 @@ impl Cut {
     }
 }
 
+/// Between a control socket and the one that wants its port.
+#[derive(Debug, Default)]
+struct Contest {
+    wanted: Notify,
+    defended: Notify,
+}
+
 /// The table.
 #[derive(Debug, Default)]
 pub(super) struct Ports {
@@ -31,8 +39,7 @@ pub(super) struct Ports {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Ports with a control socket; the notice says that another one wants it.
-    controls: HashMap<NonZeroU16, Arc<Notify>>,
+    controls: HashMap<NonZeroU16, Arc<Contest>>,
     /// At most one entry for each port.
     cuts: HashMap<NonZeroU16, Weak<Cut>>,
 }
@@ -42,7 +49,8 @@ impl Ports {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a port. If it has a control socket, that one is told to prove that it lives, and is waited for.
+    /// Takes a port. If it has a control socket, that one is told to prove that it lives; `None` if it does,
+    /// or has not gone after `patience`.
     pub(super) async fn take(
         self: &Arc<Self>,
         port: NonZeroU16,
@@ -50,30 +58,34 @@ impl Ports {
     ) -> Option<PortGuard> {
         let attempt = async {
             loop {
-                let released = self.released.notified();
-                tokio::pin!(released);
+                let mut released = pin!(self.released.notified());
                 released.as_mut().enable();
-                match self.try_take(port) {
-                    Ok(guard) => return guard,
-                    Err(contested) => contested.notify_one(),
+                let contest = match self.try_take(port) {
+                    Ok(guard) => return Some(guard),
+                    Err(contest) => contest,
+                };
+                let defended = contest.defended.notified();
+                contest.wanted.notify_one();
+                tokio::select! {
+                    () = defended => return None,
+                    () = released => {}
                 }
-                released.await;
             }
         };
-        tokio::time::timeout(patience, attempt).await.ok()
+        tokio::time::timeout(patience, attempt).await.ok().flatten()
     }
 
-    fn try_take(self: &Arc<Self>, port: NonZeroU16) -> Result<PortGuard, Arc<Notify>> {
+    fn try_take(self: &Arc<Self>, port: NonZeroU16) -> Result<PortGuard, Arc<Contest>> {
         let mut state = self.lock();
-        if let Some(contested) = state.controls.get(&port) {
-            return Err(Arc::clone(contested));
+        if let Some(contest) = state.controls.get(&port) {
+            return Err(Arc::clone(contest));
         }
-        let contested = Arc::new(Notify::new());
-        state.controls.insert(port, Arc::clone(&contested));
+        let contest = Arc::<Contest>::default();
+        state.controls.insert(port, Arc::clone(&contest));
         let alive = state.cuts.get(&port).and_then(Weak::upgrade);
         let cut = alive.unwrap_or_else(|| Arc::new(Cut(watch::Sender::new(false))));
         state.cuts.insert(port, Arc::downgrade(&cut));
-        Ok(PortGuard { ports: Arc::clone(self), port, contested, cut })
+        Ok(PortGuard { ports: Arc::clone(self), port, contest, cut })
     }
 
     /// Cuts a port. Who takes it afterwards starts afresh.
@@ -93,14 +105,19 @@ impl Ports {
 pub(super) struct PortGuard {
     ports: Arc<Ports>,
     port: NonZeroU16,
-    contested: Arc<Notify>,
+    contest: Arc<Contest>,
     cut: Arc<Cut>,
 }
 
 impl PortGuard {
     /// Returns when somebody else wants the port.
     pub(super) async fn contested(&self) {
-        self.contested.notified().await;
+        self.contest.wanted.notified().await;
+    }
+
+    /// The control socket lives: whoever wants its port is turned away.
+    pub(super) fn defend(&self) {
+        self.contest.defended.notify_waiters();
     }
 
     pub(super) fn cut(&self) -> &Arc<Cut> {

@@ -61,6 +61,9 @@ pub enum PumpError {
     /// One side had ended and the other neither said anything nor ended.
     #[error("one side had ended and the other was silent for too long")]
     Lingering,
+    /// The peer, which had ended, does not wait for our end.
+    #[error("the peer hung up before it had heard the end of the connection")]
+    HungUp,
     /// The port was cut.
     #[error("the port was cut")]
     Cut,
@@ -75,6 +78,7 @@ impl PumpError {
             Self::Peer { code, .. } => (*code, ""),
             Self::Text => (1003, "only binary frames carry data"),
             Self::Lingering => (1000, ""),
+            Self::HungUp => return None,
             Self::Cut => (1001, "port cut"),
         };
         Some(CloseReason::new(code, text))
@@ -210,14 +214,19 @@ where
         }
     }
 
-    /// Takes one message, when the last one is delivered.
+    /// Takes one message, when the last one is delivered; after the peer's close watches it hang up.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), PumpError>> {
-        if self.inward != Inward::Open || self.writer.pending() >= UNSENT_MAX {
+        let is_watching = self.inward == Inward::Ended && self.outward != Outward::Ended;
+        let is_reading = self.inward == Inward::Open && self.writer.pending() < UNSENT_MAX;
+        if !is_watching && !is_reading {
             return Poll::Pending;
         }
         let received = ready!(pin!(self.reader.next()).poll(cx));
         let message = match received {
             Ok(message) => message,
+            Err(websocket::Error::Closed | websocket::Error::Io(_)) if is_watching => {
+                return Poll::Ready(Err(PumpError::HungUp));
+            }
             // After our close some peers just hang up.
             Err(websocket::Error::Closed) if self.outward == Outward::Ended => Message::Close(None),
             Err(error) => return Poll::Ready(Err(error.into())),

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -77,14 +78,23 @@ pub async fn cloud(settings: Settings) -> Cloud {
     serve(settings, OnePort(listener), public, |stream| async { Ok(stream) }).await
 }
 
-/// A cloud that opens the public port on demand; which one is free was true a moment ago.
+/// A cloud that opens the public port on demand.
 pub async fn binding_cloud() -> Cloud<AnyPort> {
     let public = free_address().await;
     serve(settings(), AnyPort, public, |stream| async { Ok(stream) }).await
 }
 
+/// An address nobody listens on. Its port lies below those that the kernel gives out by itself, so that it
+/// stays free until somebody asks for it by number.
 pub async fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let place = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id() as u16);
+        let address = SocketAddr::from(([127, 0, 0, 1], 10_000 + place % 9_000));
+        if TcpListener::bind(address).await.is_ok() {
+            return address;
+        }
+    }
 }
 
 pub async fn serve<P, S, W, F>(
