@@ -65,6 +65,9 @@ async fn unknown(uri: Uri) -> Failure {
 }
 
 async fn not_allowed() -> Failure {
-    Failure::new(Kind::Invalid, "this path does not know this method; see the allow header and /v2/docs")
-        .with_status(StatusCode::METHOD_NOT_ALLOWED)
+    Failure::new(
+        Kind::Invalid,
+        "this path does not know this method; see the allow header and /v2/docs",
+    )
+    .with_status(StatusCode::METHOD_NOT_ALLOWED)
 }
