@@ -1,10 +1,10 @@
 //! Fleets: named sets of boards. Membership is a column of the board.
 
 use crate::events::NewEvent;
-use crate::sql::{Reader, Row, Statement, all, one, the_one};
+use crate::sql::{Reader, Row, Statement, all, json, one, the_one};
 use crate::{Error, Page, Tx};
 use model::{FleetId, Invalid, Name, ProjectId, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 const WHAT: &str = "fleet";
@@ -28,6 +28,10 @@ pub struct FleetRow {
     pub updated_at: Timestamp,
     /// Grows with every change (ETag).
     pub revision: i64,
+    /// What upstream's clients keep with it.
+    pub extra: Value,
+    /// Counts in order of creation; what upstream shows as `id`.
+    pub serial: i64,
 }
 
 /// A fleet to make.
@@ -41,6 +45,8 @@ pub struct NewFleet {
     pub project: ProjectId,
     /// What it is for.
     pub description: String,
+    /// What upstream's clients keep with it.
+    pub extra: Value,
 }
 
 /// What is changed; `None` leaves as it is.
@@ -50,9 +56,12 @@ pub struct FleetChange {
     pub name: Option<Name>,
     /// New description.
     pub description: Option<String>,
+    /// New keepsake of upstream's clients.
+    pub extra: Option<Value>,
 }
 
-const SELECT: &str = "SELECT id, name, project, description, created_at, updated_at, revision FROM fleets WHERE 1 = 1";
+const SELECT: &str = "SELECT id, name, project, description, created_at, updated_at, revision, extra, serial \
+     FROM fleets WHERE 1 = 1";
 
 /// Makes a fleet.
 ///
@@ -62,14 +71,15 @@ pub async fn create(tx: &mut Tx, new: NewFleet) -> Result<FleetRow, Error> {
     check(&new.description)?;
     let statement = Statement::new(
         "create a fleet",
-        "INSERT INTO fleets (id, name, project, description, created_at, updated_at, revision) \
-         VALUES ($1, $2, $3, $4, $5, $5, 1)",
+        "INSERT INTO fleets (id, name, project, description, created_at, updated_at, revision, extra, serial) \
+         VALUES ($1, $2, $3, $4, $5, $5, 1, $6, (SELECT COALESCE(MAX(serial), 0) + 1 FROM fleets))",
     )
     .bind(new.id)
     .bind(&new.name)
     .bind(&new.project)
     .bind(new.description)
-    .bind(tx.now());
+    .bind(tx.now())
+    .bind(json(&new.extra)?);
     tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "name"))?;
     let row = by_id(&mut *tx, None, new.id).await?;
     tell(tx, &row, "created").await?;
@@ -151,12 +161,13 @@ pub async fn update(
     check(&description)?;
     let statement = Statement::new(
         "update a fleet",
-        "UPDATE fleets SET name = $1, description = $2, updated_at = $3, revision = revision + 1 \
-         WHERE id = $4 AND revision = $5",
+        "UPDATE fleets SET name = $1, description = $2, updated_at = $3, extra = $4, revision = revision + 1 \
+         WHERE id = $5 AND revision = $6",
     )
     .bind(change.name.as_ref().unwrap_or(&old.name))
     .bind(description)
     .bind(tx.now())
+    .bind(json(change.extra.as_ref().unwrap_or(&old.extra))?)
     .bind(id)
     .bind(old.revision);
     let rows = tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "name"))?;
@@ -193,5 +204,7 @@ fn read(row: &Row) -> Result<FleetRow, Error> {
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
         revision: row.int("revision")?,
+        extra: row.json("extra")?,
+        serial: row.int("serial")?,
     })
 }

@@ -25,6 +25,7 @@ pub mod services;
 mod sql;
 mod store;
 mod tx;
+pub mod upstream;
 mod writer;
 
 pub use error::{Error, Refusal};

@@ -37,6 +37,10 @@ pub struct PluginRow {
     pub updated_at: Timestamp,
     /// Grows with every change (ETag); boards are told which one they have.
     pub revision: i64,
+    /// What upstream's clients keep with it.
+    pub extra: Value,
+    /// Counts in order of creation; what upstream shows as `id`.
+    pub serial: i64,
 }
 
 /// A plugin to make.
@@ -62,6 +66,8 @@ pub struct NewPlugin {
     pub parameters: Value,
     /// Limits of its runs.
     pub limits: Value,
+    /// What upstream's clients keep with it.
+    pub extra: Value,
 }
 
 /// What is changed; `None` leaves as it is.
@@ -77,6 +83,8 @@ pub struct PluginChange {
     pub parameters: Option<Value>,
     /// New limits.
     pub limits: Option<Value>,
+    /// New keepsake of upstream's clients.
+    pub extra: Option<Value>,
 }
 
 /// Which plugins.
@@ -89,7 +97,7 @@ pub struct Filter {
 }
 
 const SELECT: &str = "SELECT id, name, project, owner, visibility, language, mode, parameters, limits, created_at, \
-     updated_at, revision FROM plugins WHERE 1 = 1";
+     updated_at, revision, extra, serial FROM plugins WHERE 1 = 1";
 
 /// Makes a plugin.
 ///
@@ -100,7 +108,8 @@ pub async fn create(tx: &mut Tx, new: NewPlugin) -> Result<PluginRow, Error> {
     let statement = Statement::new(
         "create a plugin",
         "INSERT INTO plugins (id, name, project, owner, visibility, language, mode, source, parameters, limits, created_at, \
-         updated_at, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, 1)",
+         updated_at, revision, extra, serial) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, 1, $12, \
+         (SELECT COALESCE(MAX(serial), 0) + 1 FROM plugins))",
     )
     .bind(new.id)
     .bind(&new.name)
@@ -112,7 +121,8 @@ pub async fn create(tx: &mut Tx, new: NewPlugin) -> Result<PluginRow, Error> {
     .bind(new.source)
     .bind(json(&new.parameters)?)
     .bind(json(&new.limits)?)
-    .bind(tx.now());
+    .bind(tx.now())
+    .bind(json(&new.extra)?);
     tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "name"))?;
     let row = by_id(&mut *tx, None, new.id).await?;
     tell(tx, &row, "created").await?;
@@ -214,7 +224,7 @@ pub async fn update(
     let statement = Statement::new(
         "update a plugin",
         "UPDATE plugins SET name = $1, visibility = $2, source = COALESCE($3, source), parameters = $4, limits = $5, \
-         updated_at = $6, revision = revision + 1 WHERE id = $7 AND revision = $8",
+         updated_at = $6, extra = $7, revision = revision + 1 WHERE id = $8 AND revision = $9",
     )
     .bind(change.name.as_ref().unwrap_or(&old.name))
     .bind(change.visibility.unwrap_or(old.visibility).word())
@@ -222,6 +232,7 @@ pub async fn update(
     .bind(json(change.parameters.as_ref().unwrap_or(&old.parameters))?)
     .bind(json(change.limits.as_ref().unwrap_or(&old.limits))?)
     .bind(tx.now())
+    .bind(json(change.extra.as_ref().unwrap_or(&old.extra))?)
     .bind(id)
     .bind(old.revision);
     let rows = tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "name"))?;
@@ -278,5 +289,7 @@ fn read(row: &Row) -> Result<PluginRow, Error> {
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
         revision: row.int("revision")?,
+        extra: row.json("extra")?,
+        serial: row.int("serial")?,
     })
 }

@@ -5,7 +5,10 @@
 use crate::Error;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
-const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("../migrations/sqlite/0001_first.sql"))];
+const MIGRATIONS: &[(i64, &str)] = &[
+    (1, include_str!("../migrations/sqlite/0001_first.sql")),
+    (2, include_str!("../migrations/sqlite/0002_upstream.sql")),
+];
 
 const LEDGER: &str =
     "CREATE TABLE IF NOT EXISTS schema_versions (version BIGINT NOT NULL PRIMARY KEY)";

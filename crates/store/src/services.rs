@@ -1,11 +1,11 @@
 //! Services: what listens on boards, by name and local port. Where they are reachable is in `exposures`.
 
 use crate::events::NewEvent;
-use crate::sql::{Reader, Row, Statement, all, one, the_one};
+use crate::sql::{Reader, Row, Statement, all, json, one, the_one};
 use crate::{Error, Page, Tx};
 use model::service::{Port, Protocol};
 use model::{Name, ProjectId, ServiceId, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 const WHAT: &str = "service";
@@ -29,6 +29,10 @@ pub struct ServiceRow {
     pub updated_at: Timestamp,
     /// Grows with every change (ETag).
     pub revision: i64,
+    /// What upstream's clients keep with it.
+    pub extra: Value,
+    /// Counts in order of creation; what upstream shows as `id`.
+    pub serial: i64,
 }
 
 /// A service to make.
@@ -44,6 +48,8 @@ pub struct NewService {
     pub port: Port,
     /// What it speaks below.
     pub protocol: Protocol,
+    /// What upstream's clients keep with it.
+    pub extra: Value,
 }
 
 /// What is changed; `None` leaves as it is.
@@ -53,9 +59,12 @@ pub struct ServiceChange {
     pub name: Option<Name>,
     /// New port; exposures keep the old one until they are enabled anew.
     pub port: Option<Port>,
+    /// New keepsake of upstream's clients.
+    pub extra: Option<Value>,
 }
 
-const SELECT: &str = "SELECT id, name, project, port, protocol, created_at, updated_at, revision FROM services WHERE 1 = 1";
+const SELECT: &str = "SELECT id, name, project, port, protocol, created_at, updated_at, revision, extra, serial \
+     FROM services WHERE 1 = 1";
 
 /// Makes a service.
 ///
@@ -64,15 +73,16 @@ const SELECT: &str = "SELECT id, name, project, port, protocol, created_at, upda
 pub async fn create(tx: &mut Tx, new: NewService) -> Result<ServiceRow, Error> {
     let statement = Statement::new(
         "create a service",
-        "INSERT INTO services (id, name, project, port, protocol, created_at, updated_at, revision) \
-         VALUES ($1, $2, $3, $4, $5, $6, $6, 1)",
+        "INSERT INTO services (id, name, project, port, protocol, created_at, updated_at, revision, extra, serial) \
+         VALUES ($1, $2, $3, $4, $5, $6, $6, 1, $7, (SELECT COALESCE(MAX(serial), 0) + 1 FROM services))",
     )
     .bind(new.id)
     .bind(&new.name)
     .bind(&new.project)
     .bind(new.port.number())
     .bind(protocol_word(new.protocol))
-    .bind(tx.now());
+    .bind(tx.now())
+    .bind(json(&new.extra)?);
     tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "name"))?;
     let row = by_id(&mut *tx, None, new.id).await?;
     tell(tx, &row, "created").await?;
@@ -142,11 +152,13 @@ pub async fn update(
     }
     let statement = Statement::new(
         "update a service",
-        "UPDATE services SET name = $1, port = $2, updated_at = $3, revision = revision + 1 WHERE id = $4 AND revision = $5",
+        "UPDATE services SET name = $1, port = $2, updated_at = $3, extra = $4, revision = revision + 1 \
+         WHERE id = $5 AND revision = $6",
     )
     .bind(change.name.as_ref().unwrap_or(&old.name))
     .bind(change.port.unwrap_or(old.port).number())
     .bind(tx.now())
+    .bind(json(change.extra.as_ref().unwrap_or(&old.extra))?)
     .bind(id)
     .bind(old.revision);
     let rows = tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "name"))?;
@@ -198,5 +210,7 @@ fn read(row: &Row) -> Result<ServiceRow, Error> {
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
         revision: row.int("revision")?,
+        extra: row.json("extra")?,
+        serial: row.int("serial")?,
     })
 }

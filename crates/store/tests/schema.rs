@@ -61,3 +61,34 @@ async fn a_file_that_is_no_database_is_refused_without_a_word_of_sql() {
     assert!(!refused.to_string().contains("SELECT"), "{refused}");
     assert_eq!(refused.kind(), model::Kind::Internal);
 }
+
+#[tokio::test]
+async fn a_database_of_the_first_schema_gets_its_serials_in_order_of_creation() {
+    let dir = tempfile::tempdir().unwrap();
+    Store::open(dir.path(), Options::default()).await.unwrap().close().await;
+    let mut old = connect(dir.path()).await;
+    let first = include_str!("../migrations/sqlite/0001_first.sql");
+    let tables = "SELECT 'DROP TABLE ' || name AS sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+    sqlx::raw_sql("PRAGMA foreign_keys = OFF").execute(&mut old).await.unwrap();
+    for row in sqlx::query(tables).fetch_all(&mut old).await.unwrap() {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(row.get::<String, _>("sql")))
+            .execute(&mut old)
+            .await
+            .unwrap();
+    }
+    sqlx::raw_sql(first).execute(&mut old).await.unwrap();
+    sqlx::raw_sql(
+        "CREATE TABLE schema_versions (version BIGINT NOT NULL PRIMARY KEY); INSERT INTO schema_versions VALUES (1);
+         INSERT INTO fleets VALUES ('b', 'second', 'p', '', 2, 2, 1), ('a', 'first', 'p', '', 1, 1, 1)",
+    )
+    .execute(&mut old)
+    .await
+    .unwrap();
+    drop(old);
+    Store::open(dir.path(), Options::default()).await.unwrap().close().await;
+    let rows = sqlx::query("SELECT name, extra FROM fleets ORDER BY serial");
+    let rows = rows.fetch_all(&mut connect(dir.path()).await).await.unwrap();
+    let names: Vec<String> = rows.iter().map(|row| row.get("name")).collect();
+    assert_eq!(names, ["first", "second"]);
+    assert_eq!(rows[0].get::<String, _>("extra"), "{}");
+}

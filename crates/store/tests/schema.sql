@@ -37,7 +37,7 @@ CREATE TABLE boards (
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     revision BIGINT NOT NULL
-);
+, serial BIGINT NOT NULL DEFAULT 0);
 
 CREATE INDEX boards_by_any_name ON boards (name);
 
@@ -46,6 +46,8 @@ CREATE INDEX boards_by_fleet ON boards (fleet, id);
 CREATE UNIQUE INDEX boards_by_key ON boards (public_key) WHERE public_key IS NOT NULL;
 
 CREATE UNIQUE INDEX boards_by_name ON boards (project, name) WHERE status <> 'decommissioned';
+
+CREATE UNIQUE INDEX boards_by_serial ON boards (serial);
 
 CREATE INDEX boards_by_status ON boards (status, id);
 
@@ -130,9 +132,11 @@ CREATE TABLE fleets (
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     revision BIGINT NOT NULL
-);
+, extra TEXT NOT NULL DEFAULT '{}', serial BIGINT NOT NULL DEFAULT 0);
 
 CREATE UNIQUE INDEX fleets_by_name ON fleets (project, name);
+
+CREATE UNIQUE INDEX fleets_by_serial ON fleets (serial);
 
 CREATE INDEX fleets_in_order ON fleets (project, id);
 
@@ -219,9 +223,11 @@ CREATE TABLE plugins (
     updated_at BIGINT NOT NULL,
     revision BIGINT NOT NULL,
     source TEXT NOT NULL
-);
+, extra TEXT NOT NULL DEFAULT '{}', serial BIGINT NOT NULL DEFAULT 0);
 
 CREATE UNIQUE INDEX plugins_by_name ON plugins (project, name);
+
+CREATE UNIQUE INDEX plugins_by_serial ON plugins (serial);
 
 CREATE INDEX plugins_by_visibility ON plugins (visibility, id);
 
@@ -231,7 +237,7 @@ CREATE TABLE projects (
     id TEXT NOT NULL PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     enabled BIGINT NOT NULL
-);
+, allow_legacy BIGINT NOT NULL DEFAULT 0);
 
 CREATE TABLE refused_keys (
     public_key BLOB NOT NULL PRIMARY KEY,
@@ -251,11 +257,26 @@ CREATE TABLE services (
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     revision BIGINT NOT NULL
-);
+, extra TEXT NOT NULL DEFAULT '{}', serial BIGINT NOT NULL DEFAULT 0);
 
 CREATE UNIQUE INDEX services_by_name ON services (project, name);
 
+CREATE UNIQUE INDEX services_by_serial ON services (serial);
+
 CREATE INDEX services_in_order ON services (project, id);
+
+CREATE TABLE upstream_boards (
+    board TEXT NOT NULL PRIMARY KEY REFERENCES boards (id) ON DELETE CASCADE,
+    code TEXT UNIQUE,
+    kind TEXT,
+    mobile BIGINT NOT NULL,
+    config TEXT NOT NULL,
+    extra TEXT NOT NULL,
+    connectivity TEXT NOT NULL,
+    legacy BIGINT NOT NULL,
+    connected_once BIGINT NOT NULL,
+    agent TEXT
+);
 
 CREATE TABLE users (
     id TEXT NOT NULL PRIMARY KEY,

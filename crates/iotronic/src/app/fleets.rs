@@ -16,6 +16,7 @@ use store::fleets::{self, FleetChange, FleetRow, NewFleet};
 pub async fn create(cloud: &Cloud, caller: &Caller, new: New) -> Result<FleetRow, Error> {
     check(&new.description)?;
     let new = NewFleet {
+        extra: serde_json::json!({}),
         id: FleetId::new(),
         name: new.name,
         project: caller.project().clone(),
@@ -65,7 +66,7 @@ pub async fn update(
 ) -> Result<FleetRow, Error> {
     check(change.description.as_deref().unwrap_or_default())?;
     let id = get(cloud, caller, ident).await?.id;
-    let change = FleetChange { name: change.name, description: change.description };
+    let change = FleetChange { name: change.name, description: change.description, extra: None };
     let done = cloud.store.write(move |tx| {
         Box::pin(async move { fleets::update(tx, None, id, change, expected).await })
     });

@@ -19,6 +19,7 @@ use store::plugins::{self, Filter, NewPlugin, PluginChange, PluginRow};
 pub async fn create(cloud: &Cloud, caller: &Caller, new: New) -> Result<PluginRow, Error> {
     check_source(&new.source)?;
     let new = NewPlugin {
+        extra: serde_json::json!({}),
         id: PluginId::new(),
         name: new.name,
         project: caller.project().clone(),
@@ -111,6 +112,7 @@ pub async fn update(
     change.source.as_deref().map_or(Ok(()), check_source)?;
     let id = own(cloud, caller, ident).await?.id;
     let change = PluginChange {
+        extra: None,
         name: change.name,
         visibility: change.visibility,
         source: change.source,

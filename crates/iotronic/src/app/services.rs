@@ -16,6 +16,7 @@ use store::services::{self, NewService, ServiceChange, ServiceRow};
 /// The name is taken.
 pub async fn create(cloud: &Cloud, caller: &Caller, new: New) -> Result<ServiceRow, Error> {
     let new = NewService {
+        extra: serde_json::json!({}),
         id: ServiceId::new(),
         name: new.name,
         project: caller.project().clone(),
@@ -57,7 +58,7 @@ pub async fn update(
     expected: Option<i64>,
 ) -> Result<ServiceRow, Error> {
     let id = get(cloud, caller, ident).await?.id;
-    let change = ServiceChange { name: change.name, port: change.port };
+    let change = ServiceChange { name: change.name, port: change.port, extra: None };
     let done = cloud.store.write(move |tx| {
         Box::pin(async move { services::update(tx, None, id, change, expected).await })
     });

@@ -92,6 +92,7 @@ async fn shouting_service() -> SocketAddr {
 async fn expose(world: &World, board: BoardId, name: &str) -> ExposureRow {
     let service = ServiceId::new();
     let new = NewService {
+        extra: serde_json::json!({}),
         id: service,
         name: name.parse().unwrap(),
         project: world.project.clone(),

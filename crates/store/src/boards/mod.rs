@@ -73,6 +73,10 @@ pub struct BoardRow {
     pub updated_at: Timestamp,
     /// Grows with every change by a person (ETag).
     pub revision: i64,
+    /// Counts in order of creation; what upstream shows as `id`.
+    pub serial: i64,
+    /// Whether it is an upstream board, which has no key and is known by its session only.
+    pub legacy: bool,
 }
 
 /// A board to make.
@@ -113,7 +117,8 @@ pub struct BoardChange {
 
 pub(crate) const SELECT: &str = "SELECT b.id, b.name, b.project, b.owner, b.fleet, b.status, b.public_key, b.labels, \
      b.position, b.agent_version, b.protocol, b.capabilities, b.facts, b.load, b.load_at, b.session, b.last_seen, \
-     b.created_at, b.updated_at, b.revision FROM boards b WHERE 1 = 1";
+     b.created_at, b.updated_at, b.revision, b.serial, \
+     EXISTS (SELECT 1 FROM upstream_boards u WHERE u.board = b.id AND u.legacy = 1) AS legacy FROM boards b WHERE 1 = 1";
 
 /// The board of this id, or of this name (decommissioned ones by id only).
 ///
@@ -179,7 +184,8 @@ pub async fn create(tx: &mut Tx, new: NewBoard) -> Result<BoardRow, Error> {
     let statement = Statement::new(
         "create a board",
         "INSERT INTO boards (id, name, project, owner, fleet, status, public_key, labels, position, capabilities, facts, \
-         created_at, updated_at, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '[]', $10, $11, $11, 1)",
+         created_at, updated_at, revision, serial) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '[]', $10, $11, $11, 1, \
+         (SELECT COALESCE(MAX(serial), 0) + 1 FROM boards))",
     )
     .bind(new.id)
     .bind(&new.name)
@@ -279,7 +285,11 @@ fn fresh(revision: i64, expected: Option<i64>) -> Result<(), Error> {
 }
 
 async fn tell(tx: &mut Tx, row: &BoardRow, verb: &str) -> Result<(), Error> {
-    let body = json!({ "name": row.name, "status": row.status, "fleet": row.fleet });
+    let body = if row.legacy {
+        json!({ "name": row.name, "status": row.status, "fleet": row.fleet, "legacy": true })
+    } else {
+        json!({ "name": row.name, "status": row.status, "fleet": row.fleet })
+    };
     tx.event(NewEvent::about(WHAT, verb, &row.project, row.id, body)).await.map(|_| ())
 }
 
@@ -305,5 +315,7 @@ pub(crate) fn read(row: &Row) -> Result<BoardRow, Error> {
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
         revision: row.int("revision")?,
+        serial: row.int("serial")?,
+        legacy: row.yes("legacy")?,
     })
 }

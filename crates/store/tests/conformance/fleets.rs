@@ -15,7 +15,8 @@ async fn a_fleet_is_changed_only_by_its_newest_revision_and_its_name_is_unique()
     let again = world.write(move |tx| Box::pin(async move { fleets::create(tx, again).await }));
     assert!(matches!(again.await, Err(Error::Duplicate { what: "fleet", field: "name" })));
     let update = async |expected: i64| {
-        let (id, rename) = (row.id, FleetChange { name: Some(name("south")), description: None });
+        let (id, rename) =
+            (row.id, FleetChange { name: Some(name("south")), description: None, extra: None });
         let job = world.write(move |tx| {
             Box::pin(async move { fleets::update(tx, None, id, rename, Some(expected)).await })
         });

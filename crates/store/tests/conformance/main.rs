@@ -13,5 +13,6 @@ mod identity;
 mod operations;
 mod paging;
 mod plugins;
+mod upstream;
 mod world;
 mod writes;

@@ -110,6 +110,7 @@ impl World {
 
     pub(crate) fn new_plugin(&self, name: &str) -> NewPlugin {
         NewPlugin {
+            extra: json!({}),
             id: PluginId::new(),
             name: self::name(name),
             project: self.project.clone(),
@@ -125,6 +126,7 @@ impl World {
 
     pub(crate) fn new_service(&self, name: &str, port: u32) -> NewService {
         NewService {
+            extra: json!({}),
             id: ServiceId::new(),
             name: self::name(name),
             project: self.project.clone(),
@@ -135,6 +137,7 @@ impl World {
 
     pub(crate) fn new_fleet(&self, name: &str) -> NewFleet {
         NewFleet {
+            extra: json!({}),
             id: FleetId::new(),
             name: self::name(name),
             project: self.project.clone(),
