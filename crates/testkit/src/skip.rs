@@ -29,7 +29,8 @@ impl Need {
 fn runs(program: &str, argument: &str) -> bool {
     let mut command = Command::new(program);
     command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+    // Some do not know the argument; it is enough that they are there to say so.
+    command.status().is_ok()
 }
 
 /// Whether the test must be left out; then it is noted as skipped.
