@@ -28,7 +28,9 @@ mod ports;
 mod pump;
 mod request;
 mod server;
+mod terms;
 mod waiting;
+mod window;
 
 use std::io;
 use std::time::Duration;
@@ -40,7 +42,8 @@ pub use client::{Asked, Client, ClientEnded, ClientError, ClientSettings, Contro
 pub use control::ControlEnded;
 pub use pump::{Moved, PumpError};
 pub use request::{Claim, ConnectionId, RequestError, Wish};
-pub use server::{Allowed, Denied, Policy, Request, ServeError, Served, Server, Settings, Stats};
+pub use server::Server;
+pub use terms::{Allowed, Denied, Policy, Request, ServeError, Served, Settings, Stats};
 
 /// The WebSocket subprotocol of both kinds of sockets.
 pub const SUBPROTOCOL: &str = "tunnel-protocol";

@@ -16,14 +16,9 @@ use tokio::time::{Instant, Sleep};
 use websocket::{CloseReason, Message, Reader, WebSocket, Writer};
 
 use super::FAREWELL;
+use super::window::{PIECE_MAX, Window};
 use crate::splice::Endpoint;
 
-/// Bytes of one frame: what upstream's server takes at most, and a good size for bulk.
-const PIECE_MAX: usize = 64 * 1024;
-/// Bytes of one read on a quiet connection.
-const PIECE_MIN: usize = 4 * 1024;
-/// Small reads in a row after which a grown buffer is given back.
-const QUIET_READS: u32 = 32;
 /// With so much unsent, nothing more that would want an answer is read.
 const UNSENT_MAX: usize = 2 * PIECE_MAX;
 /// How long the first bytes wait for the answer to the ping before they are sent all the same.
@@ -367,35 +362,81 @@ impl<S, E: Endpoint> Drop for Pump<S, E> {
     }
 }
 
-/// The buffer of reads: large while the connection is busy, small otherwise.
-#[derive(Debug, Default)]
-struct Window {
-    bytes: Vec<u8>,
-    size: usize,
-    quiet_reads: u32,
-}
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
 
-impl Window {
-    fn open(&mut self) -> &mut [u8] {
-        self.size = self.size.max(PIECE_MIN);
-        if self.bytes.len() != self.size {
-            self.bytes = vec![0; self.size];
-        }
-        &mut self.bytes
+    use proptest::prelude::*;
+    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+    use websocket::{Limits, Role};
+
+    use super::*;
+
+    const LINGER: Duration = Duration::from_secs(5);
+
+    fn socket(io: DuplexStream, role: Role) -> WebSocket<DuplexStream> {
+        WebSocket::new(io, role, Limits::default(), Bytes::new())
     }
 
-    /// The bytes of the last read; learns from their number.
-    fn filled(&mut self, read: usize) -> &[u8] {
-        if read == self.bytes.len() {
-            self.size = (self.size * 4).min(PIECE_MAX);
-            self.quiet_reads = 0;
-        } else if read < PIECE_MIN {
-            self.quiet_reads += 1;
+    /// Writes in pieces, ends, and gives back what came.
+    async fn talk(end: DuplexStream, words: Vec<u8>, piece: usize) -> Vec<u8> {
+        let (mut read, mut write) = tokio::io::split(end);
+        let mut heard = Vec::new();
+        let speak = async {
+            for piece in words.chunks(piece) {
+                write.write_all(piece).await.unwrap();
+            }
+            write.shutdown().await.unwrap();
+        };
+        let ((), read) = tokio::join!(speak, read.read_to_end(&mut heard));
+        read.unwrap();
+        heard
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        /// Pipes of any width, so that everything blocks everywhere.
+        #[test]
+        fn both_sides_hear_exactly_what_the_other_said(
+            widths in (7..2_000usize, 7..200_000usize, 7..2_000usize),
+            question in proptest::collection::vec(any::<u8>(), 0..20_000),
+            answer in proptest::collection::vec(any::<u8>(), 0..100_000),
+            pieces in (1..20_000usize, 1..100_000usize),
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            let (outcome, heard, told) = runtime.block_on(async {
+                let (customer, public) = duplex(widths.0);
+                let (cloud, board) = duplex(widths.1);
+                let (local, service) = duplex(widths.2);
+                let (cloud, board) = (socket(cloud, Role::Server), socket(board, Role::Client));
+                let both = async {
+                    tokio::try_join!(
+                        pump(cloud, public, Start::WhenHeard, LINGER, pending()),
+                        pump(board, local, Start::Now, LINGER, pending()),
+                    )
+                };
+                tokio::join!(
+                    both,
+                    talk(customer, question.clone(), pieces.0),
+                    talk(service, answer.clone(), pieces.1),
+                )
+            });
+            let (cloud, board) = outcome.unwrap();
+            prop_assert_eq!((cloud.sent, cloud.received), (question.len() as u64, answer.len() as u64));
+            prop_assert_eq!((board.sent, board.received), (cloud.received, cloud.sent));
+            prop_assert!(heard == answer && told == question);
         }
-        if self.quiet_reads >= QUIET_READS {
-            self.size = PIECE_MIN;
-            self.quiet_reads = 0;
-        }
-        self.bytes.get(..read).unwrap_or_default()
+    }
+
+    #[tokio::test]
+    async fn a_cut_tells_the_peer_and_ends() {
+        let (cloud, board) = duplex(1000);
+        let (public, _customer) = duplex(1000);
+        let (mut reader, _writer) = socket(board, Role::Client).split();
+        let cut = async {};
+        let outcome = pump(socket(cloud, Role::Server), public, Start::Now, LINGER, cut).await;
+        assert!(matches!(outcome, Err(PumpError::Cut)));
+        let Ok(Message::Close(Some(reason))) = reader.next().await else { panic!("no close") };
+        assert_eq!(reason.code, 1001);
     }
 }
