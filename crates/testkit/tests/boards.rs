@@ -237,6 +237,8 @@ fn another_machine_takes_over_an_identity_and_the_old_one_is_refused() {
     let world = World::new();
     let old = world.board("post-7");
     let id = old.id();
+    let _ = world.plugin("keeper", "python", "sync", "def main(params):\n    return params\n");
+    old.inject("keeper");
     let made: api::claims::Made = world.admin().post(&old.path("/replace"), &json!({})).unwrap();
     let new = world.machine("post-7", BoardOptions::default());
     let _ = new.enrol(&made.claim).ok();
@@ -252,6 +254,8 @@ fn another_machine_takes_over_an_identity_and_the_old_one_is_refused() {
         if said.contains("refused") { Ok(()) } else { Err(said) }
     });
     new.answers();
+    let kept = new.call("keeper", &json!({ "kept": true }));
+    assert_eq!(kept.result, Some(json!({ "kept": true })), "the plugins move in too: {kept:?}");
 }
 
 #[test]

@@ -49,7 +49,12 @@ async fn redeem(
     let job = boards.store().write(move |tx| {
         Box::pin(async move {
             let now = tx.now();
-            store::claims::redeem(tx, &hash, &key, now, hint.as_deref()).await
+            let redeemed = store::claims::redeem(tx, &hash, &key, now, hint.as_deref()).await?;
+            if redeemed.fresh {
+                // A machine that takes a board over gets its plugins and services; a new board has none.
+                crate::app::replacement::refill(tx, &redeemed.board).await?;
+            }
+            Ok(redeemed)
         })
     });
     job.await.map_err(super::fault)
