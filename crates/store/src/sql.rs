@@ -127,9 +127,7 @@ pub trait Reader<'e>: Send {
 
 impl<'e> Reader<'e> for &'e Store {
     fn fetch(self, statement: Statement) -> BoxFuture<'e, Result<Vec<Row>, Error>> {
-        let doing = statement.doing;
-        let rows = statement.query().fetch_all(self.readers());
-        rows.map(move |rows| rows.map_err(Error::sql(doing)).map(wrap)).boxed()
+        self.readers().fetch(statement).map(|rows| rows.map(wrap)).boxed()
     }
 }
 

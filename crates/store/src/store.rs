@@ -3,6 +3,8 @@
 //! Invariant: while a [`Store`] lives, no other process opens its folder (a lock on the file `lock`, which the kernel
 //! releases when the process dies, however it dies).
 
+mod readers;
+
 use crate::events;
 use crate::sql::Statement;
 use crate::writer::{Behind, Call, Job, Message, QUEUE, QUEUE_BEHIND, QUEUE_WAIT, Record, Writer};
@@ -10,9 +12,8 @@ use crate::{Error, Tx, schema};
 use base::clock::{Clock, SystemClock};
 use futures_util::future::BoxFuture;
 use model::Timestamp;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use readers::Readers;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, SqliteConnection};
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -69,7 +70,7 @@ impl Default for Options {
 pub struct Store(Arc<Inner>);
 
 struct Inner {
-    readers: SqlitePool,
+    readers: Readers,
     writes: mpsc::Sender<Message>,
     behind: mpsc::Sender<Box<dyn Job>>,
     dropped: AtomicU64,
@@ -92,7 +93,7 @@ impl Store {
         let mut connection = connect.connect().await.map_err(Error::sql("open the database"))?;
         schema::migrate(&mut connection).await?;
         let last = last_seq(&mut connection).await?;
-        let readers = readers(&connect).await?;
+        let readers = Readers::open(&connect).await?;
 
         let (writes, foreground) = mpsc::channel(QUEUE);
         let (behind, background) = mpsc::channel(QUEUE_BEHIND);
@@ -211,7 +212,7 @@ impl Store {
         self.0.last_seq.clone()
     }
 
-    pub(crate) fn readers(&self) -> &SqlitePool {
+    pub(crate) fn readers(&self) -> &Readers {
         &self.0.readers
     }
 }
@@ -254,19 +255,6 @@ fn connect_options(file: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-async fn readers(connect: &SqliteConnectOptions) -> Result<SqlitePool, Error> {
-    SqlitePoolOptions::new()
-        .min_connections(READERS)
-        .max_connections(READERS)
-        .acquire_timeout(READ_WAIT)
-        .test_before_acquire(false)
-        .max_lifetime(None)
-        .idle_timeout(None)
-        .connect_with(connect.clone().pragma("query_only", "ON"))
-        .await
-        .map_err(Error::sql("open the database for reading"))
-}
-
 async fn last_seq(connection: &mut SqliteConnection) -> Result<i64, Error> {
     events::last_committed(connection).await
 }
@@ -287,7 +275,7 @@ mod tests {
         }
         let row = sqlx::query("PRAGMA journal_mode").fetch_one(&mut writer).await.unwrap();
         assert_eq!(row.get::<String, _>(0), "wal");
-        let refused = sqlx::query("DELETE FROM events").execute(store.readers()).await;
-        assert!(refused.unwrap_err().to_string().contains("readonly"));
+        let refused = store.readers().fetch(Statement::new("write", "DELETE FROM events")).await;
+        assert!(format!("{:?}", refused.err()).contains("readonly"));
     }
 }
