@@ -24,6 +24,7 @@ mod slot;
 pub mod upstream;
 mod wait;
 mod world;
+mod world_options;
 
 pub use board::{Board, BoardOptions};
 pub use command_line::Said;
@@ -36,4 +37,5 @@ pub use sim_board::{Conduct, Reply, SimulatedBoard};
 pub use skip::{Need, lacks};
 pub use slot::Slot;
 pub use wait::{PATIENCE, until};
-pub use world::{World, WorldOptions};
+pub use world::World;
+pub use world_options::WorldOptions;

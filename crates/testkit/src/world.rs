@@ -7,8 +7,9 @@ use crate::board::{Board, BoardOptions};
 use crate::command_line::Said;
 use crate::program::{Program, program_path};
 use crate::raw_http::RawHttp;
-use crate::slot::{SERVICE_PORTS, Slot};
+use crate::slot::Slot;
 use crate::wait::PATIENCE;
+use crate::world_options::WorldOptions;
 use api::claims::Made;
 use api::client::{Client, Error, Method, Trust, escape};
 use api::identity::{AdminFile, Auth, CredentialMethod, Identity, TokenRequest};
@@ -18,7 +19,6 @@ use api::plugins::Plugin;
 use api::services::Service;
 use model::access::Role;
 use serde_json::{Value, json};
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -29,48 +29,6 @@ use tempfile::TempDir;
 const STOP: Duration = Duration::from_secs(15);
 /// Seconds for which a command is waited for, the longest the API allows.
 const WAIT_S: u32 = 60;
-
-/// What a world is like.
-#[derive(Debug, Clone)]
-pub struct WorldOptions {
-    settings: Vec<(String, String)>,
-    address: Ipv4Addr,
-    service_ports: u16,
-}
-
-impl Default for WorldOptions {
-    fn default() -> Self {
-        Self { settings: Vec::new(), address: Ipv4Addr::LOCALHOST, service_ports: SERVICE_PORTS }
-    }
-}
-
-impl WorldOptions {
-    /// So many public ports and no more, up to 15.
-    #[must_use]
-    pub fn service_ports(mut self, count: u16) -> Self {
-        self.service_ports = count.clamp(1, SERVICE_PORTS);
-        self
-    }
-
-    /// A setting of the cloud, such as `liveness.idle_ping_s`.
-    #[must_use]
-    pub fn set(mut self, key: &str, value: &str) -> Self {
-        self.settings.push((variable("IOTRONIC", key), value.to_owned()));
-        self
-    }
-
-    /// Listens at this address instead of loopback, in plain text.
-    #[must_use]
-    pub fn at(mut self, address: Ipv4Addr) -> Self {
-        self.address = address;
-        self.set("api.allow_plain", "true").set("services.listen", &address.to_string())
-    }
-}
-
-/// The environment variable of a setting.
-pub(crate) fn variable(prefix: &str, key: &str) -> String {
-    format!("{prefix}__{}", key.to_uppercase().replace('.', "__"))
-}
 
 /// A running cloud in a folder of its own.
 #[derive(Debug)]
