@@ -36,7 +36,8 @@ pub(crate) async fn call<T: DeserializeOwned>(
     T::deserialize(value).map_err(|error| Error::Garbage(error.to_string()).into())
 }
 
-fn failure(error: CallError) -> error::Error {
+/// A failed call in the agent's words.
+pub(crate) fn failure(error: CallError) -> error::Error {
     match error {
         CallError::Fault(fault) => {
             error::Error::Refused(Fault::new(kind(&fault.uri), fault.to_string()))

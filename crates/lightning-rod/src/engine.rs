@@ -16,10 +16,12 @@ use crate::handlers::device::Device;
 use crate::handlers::plugins::Plugins;
 use crate::home::{Held, Home, Identity, Lock};
 use crate::journal::Journal;
+use crate::local::{Face, Page};
 use crate::operations::Operations;
 use crate::sensors::sensors;
 use crate::settings::Settings;
 use crate::table::Table;
+use crate::upstream;
 use base::key::PublicKey;
 use base::tasks::{Shutdown, Tasks};
 use runtime::Runtime;
@@ -27,6 +29,7 @@ use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 /// How often a machine that is not enrolled looks for a claim or an identity.
@@ -34,9 +37,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long a claim that the cloud refused is left alone.
 const REFUSED_CLAIM_WAIT: Duration = Duration::from_secs(300);
 /// Time that plugins get to end.
-const PLUGIN_GRACE: Duration = Duration::from_secs(3);
+pub(crate) const PLUGIN_GRACE: Duration = Duration::from_secs(3);
 /// Time that commands and links get to end.
-const GRACE: Duration = Duration::from_secs(5);
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// Where the agent stands, for whoever runs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +61,14 @@ pub enum Outcome {
     Restart,
 }
 
+/// Who the agent is.
+enum Found {
+    /// A board of a cloud of ours.
+    Identity(Identity),
+    /// A board of an upstream cloud, or about to become one.
+    Upstream(upstream::SettingsFile),
+}
+
 /// An agent that is about to run.
 pub struct Agent {
     home: Home,
@@ -65,6 +76,7 @@ pub struct Agent {
     log: AgentLog,
     launcher: PathBuf,
     state: watch::Sender<State>,
+    face: Face,
     _alone: Held,
 }
 
@@ -82,7 +94,7 @@ impl Agent {
     ) -> Result<Self, Error> {
         let _alone = home.lock(Lock::Run)?;
         let state = watch::Sender::new(State::Unenrolled);
-        Ok(Self { home, settings, log, launcher, state, _alone })
+        Ok(Self { home, settings, log, launcher, state, face: Face::default(), _alone })
     }
 
     /// Where it stands, from now on.
@@ -96,10 +108,46 @@ impl Agent {
     /// # Errors
     /// The home's files are unusable.
     pub async fn run(self, shutdown: Shutdown) -> Result<Outcome, Error> {
-        let Some(identity) = shutdown.until(self.identity()).await else {
+        let page = self.open_page().await?;
+        let outcome = self.run_found(shutdown).await;
+        if let Some(page) = page {
+            page.abort();
+        }
+        outcome
+    }
+
+    /// Shows the local page, where there is one.
+    async fn open_page(&self) -> Result<Option<tokio::task::JoinHandle<()>>, Error> {
+        let Settings { local, .. } = self.settings;
+        if !local.enabled {
+            return Ok(None);
+        }
+        let listener = TcpListener::bind(local.listen).await.map_err(|error| {
+            Error::Setting(format!("local.listen: {} cannot be listened on: {error}", local.listen))
+        })?;
+        let page = Page {
+            face: self.face.clone(),
+            state: self.state.subscribe(),
+            home: self.home.clone(),
+            file: upstream::settings_file(&self.home, &self.settings),
+            admission: upstream::allowed(
+                &upstream::settings_file(&self.home, &self.settings),
+                &self.settings,
+            )
+            .map_err(|error| error.to_string()),
+        };
+        tracing::info!(listen = %local.listen, "local page");
+        Ok(Some(tokio::spawn(page.serve(listener))))
+    }
+
+    async fn run_found(self, shutdown: Shutdown) -> Result<Outcome, Error> {
+        let Some(found) = shutdown.until(self.found()).await else {
             return Ok(Outcome::Stopped);
         };
-        let identity = identity?;
+        let identity = match found? {
+            Found::Identity(identity) => identity,
+            Found::Upstream(file) => return self.run_upstream(file, &shutdown).await,
+        };
         tracing::info!(board = %identity.uuid, name = %identity.name, cloud = identity.url, "agent starts");
         self.state.send_replace(State::Offline(String::new()));
         let parts = self.assemble(&identity)?;
@@ -108,13 +156,28 @@ impl Agent {
         Ok(outcome)
     }
 
-    /// Waits until there is an identity; uses a claim that was dropped in.
-    async fn identity(&self) -> Result<Identity, Error> {
+    async fn run_upstream(
+        self,
+        file: upstream::SettingsFile,
+        shutdown: &Shutdown,
+    ) -> Result<Outcome, Error> {
+        upstream::allowed(&file, &self.settings)?;
+        let Self { home, settings, launcher, state, face, _alone, .. } = self;
+        let start = upstream::Start { home, settings, launcher, state, face, file };
+        upstream::run(start, shutdown).await
+    }
+
+    /// Waits until there is an identity, upstream's too; uses a claim that was dropped in.
+    async fn found(&self) -> Result<Found, Error> {
         let mut is_told = false;
+        let upstream = upstream::settings_file(&self.home, &self.settings);
         loop {
             if let Some(identity) = self.home.identity()? {
                 self.drop_claim()?;
-                return Ok(identity);
+                return Ok(Found::Identity(identity));
+            }
+            if upstream.read()?.is_some_and(|stage| stage != upstream::Stage::FirstBoot) {
+                return Ok(Found::Upstream(upstream));
             }
             if let Some(claim) = self.home.dropped_claim()? {
                 self.use_claim(&claim).await;
@@ -153,7 +216,7 @@ impl Agent {
     }
 
     fn assemble(self, identity: &Identity) -> Result<Parts, Error> {
-        let Self { home, settings, log, launcher, state, _alone } = self;
+        let Self { home, settings, log, launcher, state, face, _alone } = self;
         let key = home.key()?;
         let clock = Arc::new(BoardClock::open(&home.path("clock")));
         let trust = match &identity.authority {
@@ -163,7 +226,8 @@ impl Agent {
         let cloud = Cloud::new(&identity.url, &identity.pin, trust, Arc::clone(&clock))?;
         let commands = Tasks::new(Shutdown::new());
         let sensors = sensors(&settings.sensors, seed(identity));
-        let runtime = runtime(&home, &settings, launcher)?;
+        let runtime = runtime(home.path("plugins"), &settings, launcher)?;
+        upstream::set_aside(&home)?;
         let table = Table::open(&home.path("plugins.json"))?;
         let plugins = Plugins::new(
             runtime.clone(),
@@ -173,6 +237,14 @@ impl Agent {
             settings.runtime.clone(),
         );
         let services = Services::open(&home)?;
+        let shown = services.clone();
+        face.set_board(
+            &identity.uuid.to_string(),
+            identity.name.as_str(),
+            &identity.url,
+            "operative",
+        );
+        face.set_services(move || shown.shown());
         let operations = Operations::default();
         let device = Device::new(settings.device.reboot_command.clone(), commands.clone());
         let board = Arc::new(RealBoard {
@@ -273,8 +345,13 @@ impl Parts {
     }
 }
 
-fn runtime(home: &Home, settings: &Settings, launcher: PathBuf) -> Result<Runtime, Error> {
-    let mut own = runtime::Settings::new(home.path("plugins"), launcher);
+/// The runtime of plugins, with its files in `dir`.
+pub(crate) fn runtime(
+    dir: PathBuf,
+    settings: &Settings,
+    launcher: PathBuf,
+) -> Result<Runtime, Error> {
+    let mut own = runtime::Settings::new(dir, launcher);
     own.python = settings.runtime.python.clone();
     own.node = settings.runtime.node.clone();
     own.max_concurrent_calls = settings.runtime.concurrent_calls;

@@ -22,12 +22,15 @@ pub mod facts;
 pub mod forward;
 pub mod handlers;
 pub mod home;
+mod http1;
 pub mod journal;
+pub mod local;
 pub mod operations;
 pub mod plugins;
 pub mod sensors;
 pub mod settings;
 pub mod table;
+pub mod upstream;
 
 pub use engine::{Agent, Outcome, State};
 pub use error::Error;

@@ -2,6 +2,12 @@
 //!
 //! Invariant: a value that loads is usable; an unknown key is an error. Every default is right for a small board.
 
+mod local;
+mod upstream;
+
+pub use local::Local;
+pub use upstream::{Certificate, Upstream};
+
 use crate::error::Error;
 use model::board::Position;
 use serde::Deserialize;
@@ -30,6 +36,10 @@ pub struct Settings {
     pub runtime: Runtime,
     /// Sensors.
     pub sensors: Sensors,
+    /// A cloud of upstream's.
+    pub upstream: Upstream,
+    /// The page for whoever is near the board.
+    pub local: Local,
     /// Where the board is, WGS 84: `latitude`, `longitude`, `altitude`. Absent: unknown.
     pub position: Option<Position>,
 }
@@ -170,7 +180,7 @@ impl Settings {
         if self.device.reboot_command.as_ref().is_some_and(|c| c.trim().is_empty()) {
             return wrong("device.reboot_command is empty; leave it out to refuse reboots".into());
         }
-        Ok(())
+        self.upstream.check()
     }
 
     /// The two paces of liveness for WebSockets.

@@ -68,7 +68,8 @@ pub async fn join(
     }
 }
 
-fn refusal(error: ConnectError) -> Error {
+/// A failed join in the agent's words.
+pub(crate) fn refusal(error: ConnectError) -> Error {
     match error {
         ConnectError::Refused(abort) => Error::Aborted { uri: abort.reason, text: abort.message },
         ConnectError::Credentials(why) | ConnectError::Distrusted(why) => Error::Impostor(why),

@@ -10,6 +10,7 @@ mod tls;
 
 pub use address::{Address, Scheme};
 pub use credentials::{Credentials, Who};
+pub(crate) use join::refusal;
 pub use join::{Joined, join};
 pub use tls::{TlsError, Trust};
 
@@ -173,18 +174,31 @@ impl Cloud {
         subprotocols: &[&str],
         limits: Limits,
     ) -> Result<Opened, Error> {
-        let tcp = self.connect().await?;
-        let local = tcp.local_addr().ok().map(|address| address.ip());
-        let stream: Box<dyn Stream> = match self.address.scheme {
-            Scheme::Plain => Box::new(tcp),
-            Scheme::Tls => self.wrap(tcp).await?,
-        };
+        let (stream, local) = self.stream(|_| Ok(())).await?;
         let (host, path) = (self.address.authority(), format!("{}{path}", self.address.prefix));
         let opened =
             websocket::handshake::client(stream, &host, &path, subprotocols, &[], limits).await;
         let (socket, subprotocol) =
             opened.map_err(|source| Error::WebSocket { at: self.at(), source })?;
         Ok(Opened { socket, subprotocol, local })
+    }
+
+    /// A byte stream to the address, and the board's own address on it. `tune` sees the connection before TLS does.
+    ///
+    /// # Errors
+    /// A step failed or took too long.
+    pub(crate) async fn stream(
+        &self,
+        tune: fn(&TcpStream) -> std::io::Result<()>,
+    ) -> Result<(Box<dyn Stream>, Option<IpAddr>), Error> {
+        let tcp = self.connect().await?;
+        tune(&tcp).map_err(|error| Error::Connect { at: self.at(), reason: error.to_string() })?;
+        let local = tcp.local_addr().ok().map(|address| address.ip());
+        let stream: Box<dyn Stream> = match self.address.scheme {
+            Scheme::Plain => Box::new(tcp),
+            Scheme::Tls => self.wrap(tcp).await?,
+        };
+        Ok((stream, local))
     }
 
     async fn connect(&self) -> Result<TcpStream, Error> {

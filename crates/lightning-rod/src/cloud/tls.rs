@@ -1,6 +1,6 @@
 //! Whom the agent believes when the cloud speaks TLS.
 //!
-//! Three ways: public authorities (the system's, or Mozilla's where it has none); the cloud's own authority, known by its
+//! Three ways of knowing: public authorities (the system's, or Mozilla's where it has none); the cloud's own authority, known by its
 //! certificate since enrolment; the same at enrolment itself, known only by the fingerprint in the claim. Invariant: the
 //! time in which certificates are judged is the board's, which never goes back. TLS hides what is said; who the cloud is
 //! is decided by its pinned key in any case.
@@ -36,6 +36,8 @@ pub enum Trust {
     Authority(String),
     /// The certificate with this SHA-256 (base64url) alone; the first one seen is kept in the cell as PEM.
     Fingerprint(String, Arc<OnceLock<String>>),
+    /// Anybody: what is said is hidden from listeners only. For upstream's clouds, whose agents check nothing either.
+    Anything,
 }
 
 /// Why TLS cannot be set up.
@@ -72,6 +74,13 @@ pub(super) fn config(
                 seen: Arc::clone(seen),
                 provider: Arc::clone(&provider),
             };
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(verifier))
+                .with_no_client_auth()
+        }
+        Trust::Anything => {
+            let verifier = Unchecked { provider: Arc::clone(&provider) };
             builder
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(verifier))
@@ -161,6 +170,49 @@ impl ServerCertVerifier for ByFingerprint {
         )?;
         let _ = self.seen.set(to_pem(authority));
         Ok(verified)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Accepts any certificate; the handshake still proves that the other side has its key.
+#[derive(Debug)]
+struct Unchecked {
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Unchecked {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

@@ -107,6 +107,14 @@ impl Services {
             .collect()
     }
 
+    /// One line for each service, and whether the link stands, for the local page.
+    pub(crate) fn shown(&self) -> (Vec<String>, bool) {
+        let line = |row: Enable| {
+            format!("{} - {} - {}", row.service.name, row.public_port, row.service.port)
+        };
+        (self.table.all().into_iter().map(line).collect(), *self.link.borrow() == LinkState::Up)
+    }
+
     /// Waits until the link stands, or until `patience` is over.
     pub async fn link_up(&self, patience: Duration) -> LinkState {
         let mut link = self.link.subscribe();

@@ -39,7 +39,7 @@ impl Device {
     }
 
     /// Runs the configured command after the delay.
-    pub(super) fn reboot(&self, delay: Delay) -> Result<Value, Fault> {
+    pub(crate) fn reboot(&self, delay: Delay) -> Result<Value, Fault> {
         let Some(command) = self.reboot_command.clone() else {
             return Err(Fault::new(
                 Kind::Forbidden,
@@ -53,7 +53,7 @@ impl Device {
     }
 
     /// Restarts the agent after the delay.
-    pub(super) fn restart_agent(&self, delay: Delay) -> Result<Value, Fault> {
+    pub(crate) fn restart_agent(&self, delay: Delay) -> Result<Value, Fault> {
         let delay = checked(delay)?;
         tracing::warn!(delay_s = delay.as_secs(), "agent restarts on request");
         let restart = Arc::clone(&self.restart);

@@ -106,7 +106,7 @@ fn kind(failure: &Failure) -> Kind {
     }
 }
 
-pub(super) fn fault(failure: Failure) -> Fault {
+pub(crate) fn fault(failure: Failure) -> Fault {
     let mut text = failure.to_string();
     if let Failure::Raised { traceback, .. } = &failure {
         let skip = traceback.len().saturating_sub(TRACEBACK_LINES);

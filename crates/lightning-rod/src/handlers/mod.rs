@@ -4,7 +4,7 @@
 //! order of things (`dispatch`).
 
 pub mod device;
-mod guests;
+pub(crate) mod guests;
 pub mod logs;
 pub mod operations;
 pub mod plugins;

@@ -19,6 +19,7 @@ mod proxy;
 mod rod;
 mod services;
 mod tls;
+mod upstream;
 
 use std::time::Duration;
 
