@@ -8,8 +8,10 @@ mod bench;
 mod command;
 mod demo;
 mod needs;
+mod openapi;
 mod package;
 mod process;
+mod soak;
 mod test;
 mod tidy;
 mod workspace;
@@ -35,6 +37,10 @@ Chores:
       check the rules of the house: arrows, module docs, unsafe, dependencies, forbidden words
   package [--target TRIPLE] [--out DIR] [--try]
       make the Debian packages and the agent's tarball (in dist/); `--try` installs them in a scratch root
+  openapi
+      write docs/openapi.json as the cloud describes itself
+  soak [--short] [--write] [properties|simulation|kills|fuzz|packages]
+      the long runs with full counts; `--short` takes a hundredth, `--write` writes docs/soak.md
   help
       print this text
 ";
@@ -58,7 +64,9 @@ fn run(words: &[String]) -> Fallible<ExitCode> {
     match chore.as_str() {
         "bench" => bench::run(&Workspace::find()?, rest),
         "demo" => demo::run(&Workspace::find()?, rest),
+        "openapi" => openapi::run(&Workspace::find()?, rest),
         "package" => package::run(&Workspace::find()?, rest),
+        "soak" => soak::run(&Workspace::find()?, rest),
         "test" => test::run(&Workspace::find()?, rest),
         "tidy" => tidy::run(&Workspace::find()?, rest),
         "help" | "--help" | "-h" => {

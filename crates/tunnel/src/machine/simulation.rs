@@ -324,13 +324,15 @@ impl World {
     }
 }
 
+/// Networks of an ordinary test run; `cargo xtask soak` takes more.
 const SEEDS: u64 = 800;
 const MOST_STEPS: usize = 400_000;
 
 #[test]
 fn two_machines_deliver_every_stream_exactly_for_every_seed() {
     let (mut resets, mut refusals, mut bytes) = (0, 0, 0);
-    for seed in 0..SEEDS {
+    let more = std::env::var("S4T_SOAK_SEEDS").ok().and_then(|text| text.parse().ok());
+    for seed in 0..more.unwrap_or(SEEDS) {
         let mut world = World::new(seed);
         let mut steps = 0;
         while world.step() {
