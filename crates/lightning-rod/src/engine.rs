@@ -34,6 +34,8 @@ use tokio::sync::watch;
 
 /// How often a machine that is not enrolled looks for a claim or an identity.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How often in a row upstream's settings may be found damaged.
+const MAX_DAMAGED_LOOKS: u32 = 8;
 /// How long a claim that the cloud refused is left alone.
 const REFUSED_CLAIM_WAIT: Duration = Duration::from_secs(300);
 /// Time that plugins get to end.
@@ -169,15 +171,19 @@ impl Agent {
 
     /// Waits until there is an identity, upstream's too; uses a claim that was dropped in.
     async fn found(&self) -> Result<Found, Error> {
-        let mut is_told = false;
+        let (mut is_told, mut damaged) = (false, 0);
         let upstream = upstream::settings_file(&self.home, &self.settings);
         loop {
             if let Some(identity) = self.home.identity()? {
                 self.drop_claim()?;
                 return Ok(Found::Identity(identity));
             }
-            if upstream.read()?.is_some_and(|stage| stage != upstream::Stage::FirstBoot) {
-                return Ok(Found::Upstream(upstream));
+            match upstream.read() {
+                Ok(None | Some(upstream::Stage::FirstBoot)) => damaged = 0,
+                Ok(Some(_)) => return Ok(Found::Upstream(upstream)),
+                // Somebody may be writing it just now.
+                Err(_) if damaged < MAX_DAMAGED_LOOKS => damaged += 1,
+                Err(error) => return Err(error.into()),
             }
             if let Some(claim) = self.home.dropped_claim()? {
                 self.use_claim(&claim).await;

@@ -1,8 +1,12 @@
 //! The agent as a board of an upstream cloud: a router that lets anybody in, a cloud by script, upstream's files.
 
+mod files;
 mod handshake;
+mod page;
 mod procedures;
+mod rest;
 pub(crate) mod script;
+mod services;
 
 use crate::rod::{Rod, Running, settings};
 use lightning_rod::Settings;
