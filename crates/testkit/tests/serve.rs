@@ -156,7 +156,7 @@ fn check_config_says_what_is_wrong_and_starts_nothing() {
         ("[api]\nlisten = \"everywhere\"\n", "listen"),
         ("[services]\nports = \"9-1\"\n", "ports"),
         ("[api]\nlisten = \"0.0.0.0:0\"\n", "tls"),
-        ("[legacy]\nenabled = true\n", "legacy"),
+        ("[tls]\ncertificate = \"cert.pem\"\n", "tls.key"),
         ("api = \n", "settings.toml"),
     ] {
         let bad = check("iotronic", "--data", text);
