@@ -21,6 +21,10 @@ pub enum Command {
     Run(Run),
     /// Print who this device is.
     Status(Folder),
+    /// Write the board's identity, plugins and services to a new file (tar.gz); keep it secret, it holds the key.
+    Backup(Archive),
+    /// Make this device the board of a backup, of this agent's or of upstream's `device_bkp_rest`; stop the old one first.
+    Restore(Archive),
 }
 
 /// Where the agent keeps its things.
@@ -57,4 +61,17 @@ pub struct Run {
     /// Only check the settings.
     #[arg(long)]
     pub check_config: bool,
+}
+
+/// `backup` and `restore`
+#[derive(Debug, Args)]
+pub struct Archive {
+    /// Where the agent keeps its things.
+    #[command(flatten)]
+    pub folder: Folder,
+    /// Settings file (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The archive.
+    pub file: PathBuf,
 }

@@ -50,6 +50,9 @@ pub enum Error {
     /// The runtime of plugins does not start.
     #[error("plugins cannot be run: {0}")]
     Runtime(#[from] runtime::Failure),
+    /// A backup is not made or not restored.
+    #[error(transparent)]
+    Backup(#[from] crate::backup::Error),
     /// The log cannot be set up.
     #[error("{0}")]
     Log(String),
@@ -64,6 +67,7 @@ impl Error {
             Self::Home(error) => error.kind(),
             Self::Key(_) | Self::Journal(_) | Self::Runtime(_) => Kind::Internal,
             Self::Enrolled { .. } => Kind::Conflict,
+            Self::Backup(error) => error.kind(),
             Self::NotEnrolled => Kind::NotFound,
             Self::Cloud(error) => error.kind(),
             Self::Refused(fault) => fault.kind,

@@ -9,6 +9,7 @@
 //! samples; they come as rooms of their own.
 
 pub mod agent_log;
+pub mod backup;
 pub mod clock;
 pub mod cloud;
 mod cloud_call;

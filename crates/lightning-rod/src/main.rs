@@ -3,7 +3,8 @@
 use base::tasks::Shutdown;
 use clap::Parser as _;
 use lightning_rod::agent_log::AgentLog;
-use lightning_rod::command_line::{Command, CommandLine, Enrol, Folder, Run};
+use lightning_rod::backup;
+use lightning_rod::command_line::{Archive, Command, CommandLine, Enrol, Folder, Run};
 use lightning_rod::enrol::enrol;
 use lightning_rod::home::Lock;
 use lightning_rod::{Agent, Error, Home, Identity, Outcome, Settings};
@@ -23,6 +24,8 @@ fn main() -> ExitCode {
         Command::Enrol(arguments) => enrol_once(&arguments),
         Command::Status(folder) => status(&folder),
         Command::Run(arguments) => run(&arguments),
+        Command::Backup(arguments) => back_up(&arguments),
+        Command::Restore(arguments) => restore(&arguments),
     };
     match done {
         Ok(Outcome::Stopped) => ExitCode::SUCCESS,
@@ -45,13 +48,35 @@ fn enrol_once(arguments: &Enrol) -> Result<Outcome, Error> {
 
 fn status(folder: &Folder) -> Result<Outcome, Error> {
     let home = Home::open(&folder.home)?;
-    let identity = home.identity()?.ok_or(Error::NotEnrolled)?;
-    show(&identity);
+    match home.identity()? {
+        Some(identity) => show(&identity),
+        None => {
+            let board = lightning_rod::upstream::board(&home)?.ok_or(Error::NotEnrolled)?;
+            say(&[("board", &board.uuid), ("name", &board.name), ("cloud", &board.url)]);
+        }
+    }
     let agent = match home.lock(Lock::Run) {
         Ok(_) => "stopped",
         Err(_) => "running",
     };
     say(&[("agent", agent)]);
+    Ok(Outcome::Stopped)
+}
+
+fn back_up(arguments: &Archive) -> Result<Outcome, Error> {
+    let settings = Settings::load(arguments.config.as_deref())?;
+    let home = Home::open(&arguments.folder.home)?;
+    let upstream = settings.upstream.settings.unwrap_or_else(|| home.path("settings.json"));
+    let saved = backup::backup(&home, &upstream, &arguments.file)?;
+    say(&[("files", &saved.files.to_string()), ("bytes", &saved.bytes.to_string())]);
+    Ok(Outcome::Stopped)
+}
+
+fn restore(arguments: &Archive) -> Result<Outcome, Error> {
+    let home = Home::open(&arguments.folder.home)?;
+    let _alone = home.lock(Lock::Run)?;
+    let restored = backup::restore(&home, &arguments.file)?;
+    say(&[("files", &restored.files.to_string()), ("skipped", &restored.skipped.to_string())]);
     Ok(Outcome::Stopped)
 }
 

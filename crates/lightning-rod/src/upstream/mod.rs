@@ -72,6 +72,30 @@ pub(crate) fn settings_file(home: &Home, settings: &Settings) -> SettingsFile {
     SettingsFile::new(settings.upstream.settings.clone().unwrap_or_else(own))
 }
 
+/// Who an upstream board is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Its uuid.
+    pub uuid: String,
+    /// Its name.
+    pub name: String,
+    /// The router of its cloud.
+    pub url: String,
+}
+
+/// Who the board in this folder is on an upstream cloud, if it is registered there.
+///
+/// # Errors
+/// Its settings are unreadable or damaged.
+pub fn board(home: &Home) -> Result<Option<Known>, Error> {
+    match SettingsFile::new(home.path("settings.json")).read()? {
+        Some(Stage::Registered(me)) => {
+            Ok(Some(Known { uuid: me.uuid.to_string(), name: me.name, url: me.at.url }))
+        }
+        _ => Ok(None),
+    }
+}
+
 /// Refuses a cloud that asks nobody who he is, unless the settings allow it.
 pub(crate) fn allowed(file: &SettingsFile, settings: &Settings) -> Result<(), Error> {
     if settings.upstream.allow_anonymous {

@@ -102,3 +102,30 @@ async fn a_first_boot_waits_for_its_settings_and_goes_on_by_itself() {
     assert_eq!(read(&rod, "settings.json")["iotronic"]["board"]["uuid"], UUID);
     running.stop().await;
 }
+
+#[tokio::test]
+async fn the_program_tells_who_the_board_is_and_moves_it_to_another_folder() {
+    let (_crossroads, script) = cloud().await;
+    let (rod, other) = (Rod::new(), Rod::new());
+    let settings = configuration(&script.url);
+    std::fs::write(file(&rod, "settings.json"), settings.to_string()).unwrap();
+    let outside = tempfile::tempdir().unwrap();
+    let archive = outside.path().join("rod.tar.gz");
+    let run = async |word: &str, rod: &Rod, archive: Option<&std::path::Path>| {
+        let mut command = tokio::process::Command::new(crate::rod::BINARY);
+        command.arg(word).arg("--home").arg(rod.dir.path()).args(archive);
+        let output = command.output().await.unwrap();
+        let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+        (output.status.code(), String::from_utf8(text).unwrap())
+    };
+    let (code, text) = run("status", &rod, None).await;
+    assert!(code == Some(0) && text.contains(UUID) && text.contains(&script.url), "{text}");
+    let (code, text) = run("backup", &rod, Some(&archive)).await;
+    assert!(code == Some(0) && text.contains("files:   1"), "{text}");
+    assert_eq!(run("backup", &rod, Some(&archive)).await.0, Some(7), "it is not overwritten");
+    let (code, text) = run("restore", &other, Some(&archive)).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert_eq!(read(&other, "settings.json"), settings);
+    let (code, text) = run("restore", &other, Some(&archive)).await;
+    assert!(code == Some(7) && text.contains("holds a board already"), "{text}");
+}
