@@ -120,7 +120,7 @@ impl Board {
         fs::write(self.path("etc/hosts"), "127.0.0.1 localhost board\n").unwrap();
         fs::write(self.path("var/lib/iotronic/plugins.json"), r#"{"plugins": {}}"#).unwrap();
         fs::write(self.path("var/lib/iotronic/services.json"), r#"{"services": {}}"#).unwrap();
-        let script = tunnel.join("node_modules/node-reverse-wstunnel/bin/wstt.js");
+        let script = tunnel.join("node_modules/node-reverse-wstunnel/bin/wst.js");
         let wrapper = format!("#!/bin/sh\nexec {} {} \"$@\"\n", node.display(), script.display());
         let path = self.path("opt/s4t/wstun");
         fs::write(&path, wrapper).unwrap();
@@ -199,6 +199,25 @@ impl Board {
             assert!(is_on, "the board went off before it said {text}:\n{logs}");
             Err(format!("it said:\n{logs}"))
         });
+    }
+
+    /// Runs a line of shell on the board while it is on; answers what it said on both outputs.
+    ///
+    /// # Panics
+    /// The board is off.
+    #[must_use]
+    pub fn run_inside(&self, line: &str) -> String {
+        let process = self.process.as_ref().expect("the board is on");
+        let init = descendant(process.pid(), 1).expect("the board is on").as_raw_nonzero();
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &init.to_string(), "--mount", "--pid", "--ipc", "--uts", "--net"]);
+        command.arg("chroot").arg(self.path("")).args(["/bin/sh", "-c", line]);
+        let output = command.output().unwrap();
+        format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        )
     }
 
     /// Whether the board is on.

@@ -15,5 +15,6 @@ pub mod normal;
 pub mod play;
 pub mod script;
 pub mod server;
+pub mod tunnel;
 
 pub use environment::cache;

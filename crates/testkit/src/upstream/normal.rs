@@ -9,6 +9,8 @@ use serde_json::{Map, Value};
 const UUID: usize = 36;
 /// Characters of a time to the second: `2026-01-31T10:00:00`.
 const TIME: usize = 19;
+/// Digits of the numbers that are taken for ports chosen by chance: public ports have five of them everywhere.
+const PORT: usize = 5;
 /// Fields whose numbers are chosen by chance.
 const RANDOM: [&str; 3] = ["public_port", "http_port", "https_port"];
 
@@ -65,8 +67,12 @@ impl Normaliser {
     pub fn text(&mut self, text: &str) -> String {
         let (mut out, mut rest) = (String::new(), text);
         while let Some(first) = rest.chars().next() {
-            let (taken, length) =
-                self.word(rest).unwrap_or_else(|| (first.into(), first.len_utf8()));
+            let before = text[..text.len() - rest.len()].chars().next_back();
+            let (taken, length) = self
+                .word(rest)
+                .or_else(|| port(before, rest))
+                .or_else(|| address(rest))
+                .unwrap_or_else(|| (first.into(), first.len_utf8()));
             let is_run = matches!(first, ' ' | '-') && taken.len() == 1 && out.ends_with(first);
             if !is_run {
                 out.push_str(&taken);
@@ -94,6 +100,21 @@ impl Normaliser {
             ("<time>".to_owned(), TIME + end.unwrap_or(tail.len()))
         })
     }
+}
+
+/// A number of five digits that stands alone.
+fn port(before: Option<char>, rest: &str) -> Option<(String, usize)> {
+    let is_part = |c: char| c.is_alphanumeric() || ".:_-".contains(c);
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let after = rest[digits..].chars().next();
+    let stands_alone = !before.is_some_and(is_part) && !after.is_some_and(is_part);
+    (digits == PORT && stands_alone).then(|| ("<port>".to_owned(), PORT))
+}
+
+/// Where something lies in memory, as Python says it: `0x7f919c12c220`.
+fn address(rest: &str) -> Option<(String, usize)> {
+    let digits = rest.strip_prefix("0x")?.bytes().take_while(u8::is_ascii_hexdigit).count();
+    (digits > 0).then(|| ("<address>".to_owned(), 2 + digits))
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -145,6 +166,13 @@ mod tests {
         assert_eq!(Normaliser::default().value(&said), wanted);
         let page = json!({"error_message": "<html>\n <head>"});
         assert_eq!(Normaliser::default().value(&page), json!({"error_message": "<html>"}));
+    }
+
+    #[test]
+    fn ports_and_addresses_are_named_where_they_stand_alone() {
+        let said = "| 50123 | 5900 | 1.50123 | CODE-50123 | <object at 0x7f91>";
+        let wanted = "| <port> | 5900 | 1.50123 | CODE-50123 | <object at <address>>";
+        assert_eq!(Normaliser::default().text(said), wanted);
     }
 
     #[test]

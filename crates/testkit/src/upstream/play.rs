@@ -5,10 +5,10 @@
 
 use super::client::Client;
 use super::normal::Normaliser;
-use super::script::{Act, Step};
+use super::script::{Act, Step, Words};
 use crate::raw_http::RawHttp;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Headers of an answer that are part of the contract.
 const HEADERS: [&str; 6] = [
@@ -21,7 +21,7 @@ const HEADERS: [&str; 6] = [
 ];
 /// A plugin that commands create.
 const PLUGIN: &str = "from iotronic_lightningrod.modules.plugins import Plugin\n\n\nclass Worker(Plugin.Plugin):\n    \
-                      def run(self):\n        self.q_result.put(\"\u{e9}cho \\\"\" + str(self.params) + \"\\\"\")\n";
+                      def run(self):\n        self.q_result.put(\"\u{4f60}cho \\\"\" + str(self.params) + \"\\\"\")\n";
 
 /// As whom a step asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +120,7 @@ impl Player<'_> {
                 (format!("{method} {path}"), said, body)
             }
             Act::Command(words) => {
-                let (said, body) = self.command(step.who, words);
+                let (said, body) = self.command(step.who, words, step.words);
                 (format!("iotronic {}", words.join(" ")), said, body)
             }
             Act::Online(board) => {
@@ -171,7 +171,7 @@ impl Player<'_> {
         (json!({"status": answer.status, "headers": kept, "body": said}), said)
     }
 
-    fn command(&mut self, who: Who, words: &[&str]) -> (Value, Value) {
+    fn command(&mut self, who: Who, words: &[&str], order: Words) -> (Value, Value) {
         let token = self.cloud.token(who).unwrap_or_else(|| "none".to_owned());
         let url = self.cloud.url().to_owned();
         let mut args: Vec<String> =
@@ -182,7 +182,11 @@ impl Player<'_> {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let said = self.client.run(&args, &[]);
         let body = serde_json::from_str(&said.out).unwrap_or(Value::Null);
-        let out = if body.is_null() { json!(said.out) } else { body.clone() };
+        let out = match order {
+            _ if !body.is_null() => body.clone(),
+            Words::InOrder => json!(said.out),
+            Words::Sorted => json!(BTreeSet::from_iter(said.out.split_whitespace())),
+        };
         (json!({"code": said.code, "out": out, "err": said.err}), body)
     }
 

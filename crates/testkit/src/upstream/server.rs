@@ -104,20 +104,36 @@ impl Server {
     }
 }
 
+/// A user of another project.
+fn stranger() -> String {
+    USER.replace('5', "6")
+}
+
+/// That project.
+fn foreign() -> String {
+    PROJECT.replace('6', "7")
+}
+
 impl Cloud for Server {
     fn url(&self) -> &str {
         &self.url
     }
 
     fn token(&self, who: Who) -> Option<String> {
-        let other = USER.replace('5', "6");
         Some(match who {
             Who::Operator => format!("{USER}:{PROJECT}:admin,admin_iot_project"),
             Who::Member => format!("{USER}:{PROJECT}:user_iot"),
-            Who::Stranger => format!("{other}:{}:user_iot", PROJECT.replace('6', "7")),
+            Who::Stranger => format!("{}:{}:user_iot", stranger(), foreign()),
             Who::Roleless => format!("{USER}:{PROJECT}:guest"),
             Who::Nobody => return None,
         })
+    }
+
+    fn known(&self) -> Vec<(String, String)> {
+        let (stranger, foreign) = (stranger(), foreign());
+        [(USER, "<user>"), (PROJECT, "<project>"), (&stranger, "<stranger>"), (&foreign, "<foreign-project>")]
+            .map(|(id, name)| (id.to_owned(), name.to_owned()))
+            .to_vec()
     }
 
     fn board_online(&mut self, board: &str) {

@@ -27,7 +27,8 @@ fn creation() -> Vec<Step> {
         post("create a board out of a list").body("[]"),
         post("create a board with a name of blanks").body(
             r#"{"name": "a b/c", "code": "blank", "location": [{"latitude": "1", "longitude": "2", "altitude": "3"}]}"#,
-        ),
+        )
+        .take("blank", "/uuid"),
         post("create a board as a member").body(PUMP).by(Who::Member),
         post("create a board as nobody").body(PUMP).by(Who::Nobody),
     ]
@@ -148,6 +149,7 @@ pub(super) fn ends() -> Vec<Step> {
         delete("delete a board that was never seen", "/v1/boards/<pump>"),
         delete("delete a board again", "/v1/boards/<pump>"),
         delete("delete a board that is not there", "/v1/boards/<unknown>"),
+        delete("delete a board with a name of blanks", "/v1/boards/<blank>"),
         Step::new("the board goes offline", Act::Offline("<board>")),
         delete("delete a board that is offline", "/v1/boards/<board>"),
         Step::http("boards when all are deleted", 3, "GET", "/v1/boards"),

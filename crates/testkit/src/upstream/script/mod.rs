@@ -31,6 +31,17 @@ pub struct Step {
     pub takes: Vec<(&'static str, &'static str)>,
     /// Number of the contract's route, if it is about one.
     pub route: Option<u8>,
+    /// How the words of a command's answer are compared.
+    pub words: Words,
+}
+
+/// How words are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Words {
+    /// As they were said.
+    InOrder,
+    /// In any order: the client says them in one that chance decides.
+    Sorted,
 }
 
 /// What is done.
@@ -57,7 +68,7 @@ pub enum Act {
 
 impl Step {
     fn new(name: &'static str, act: Act) -> Self {
-        Self { name, who: Who::Operator, act, takes: Vec::new(), route: None }
+        Self { name, who: Who::Operator, act, takes: Vec::new(), route: None, words: Words::InOrder }
     }
 
     fn http(name: &'static str, route: u8, method: &'static str, path: impl Into<String>) -> Self {
@@ -88,6 +99,11 @@ impl Step {
         self
     }
 
+    fn in_any_order(mut self) -> Self {
+        self.words = Words::Sorted;
+        self
+    }
+
     fn take(mut self, name: &'static str, pointer: &'static str) -> Self {
         self.takes.push((name, pointer));
         self
@@ -113,6 +129,8 @@ pub fn steps() -> Vec<Step> {
         others::requests(),
         boards::ends(),
         commands::steps(),
+        plugins::crashes(),
+        services::crashes(),
     ]
     .concat()
 }
