@@ -96,9 +96,7 @@ fn the_upstream_agent_runs_plugins_and_forwards_services() {
         "project": "p", "extra": {}, "id": 1, "created_at": null, "updated_at": null,
     });
     call(&cloud, session, "ServiceEnable", &[service.clone(), json!(50123)]);
-    until("the tunnel", START, || {
-        if door.ports() == [50123] { Ok(()) } else { Err(board.logs()) }
-    });
+    until("the tunnel", START, || if door.ports() == [50123] { Ok(()) } else { Err(board.logs()) });
     assert_eq!(door.first_words(50123, START), b"hello from the board\n");
     call(&cloud, session, "ServiceDisable", &[service]);
     until("the tunnel's end", START, || {
@@ -109,10 +107,13 @@ fn the_upstream_agent_runs_plugins_and_forwards_services() {
 
 /// A service on the board that speaks first.
 fn greeter(board: &Board) -> Program {
-    let script = "import socket\ns = socket.create_server(('127.0.0.1', 7007))\nwhile True:\n    \
+    let script = "import socket\ns = socket.create_server(('127.0.0.1', 7007))\nprint('up', flush=True)\nwhile True:\n    \
                   c, _ = s.accept()\n    c.sendall(b'hello from the board\\n')\n    c.recv(1)\n    c.close()\n";
     let mut command = board.island().command(Path::new("python3"));
-    Program::start("a service", command.args(["-c", script]), &board.path("greeter.log"))
+    let log = board.path("greeter.log");
+    let mut greeter = Program::start("a service", command.args(["-c", script]), &log);
+    greeter.line(START, |line| (line == "up").then_some(()));
+    greeter
 }
 
 #[test]
@@ -125,7 +126,8 @@ fn nothing_of_the_upstream_agent_reaches_the_machine_it_runs_on() {
     let mounts = lines("/proc/self/mounts");
     let root = board.path("");
     assert!(!mounts.contains(&*root.to_string_lossy()), "its mounts are seen outside:\n{mounts}");
-    let inside = board.run_inside("cat /proc/mounts; hostname; ls /proc | grep -c '^[0-9]'; touch /usr/x /etc/x");
+    let inside = board
+        .run_inside("cat /proc/mounts; hostname; ls /proc | grep -c '^[0-9]'; touch /usr/x /etc/x");
     for folder in ["/usr", "/proc/sys", "/sys"] {
         let is_read_only = |line: &str| {
             let mut words = line.split(' ').skip(1);

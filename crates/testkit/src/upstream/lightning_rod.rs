@@ -210,7 +210,15 @@ impl Board {
         let process = self.process.as_ref().expect("the board is on");
         let init = descendant(process.pid(), 1).expect("the board is on").as_raw_nonzero();
         let mut command = Command::new("nsenter");
-        command.args(["--target", &init.to_string(), "--mount", "--pid", "--ipc", "--uts", "--net"]);
+        command.args([
+            "--target",
+            &init.to_string(),
+            "--mount",
+            "--pid",
+            "--ipc",
+            "--uts",
+            "--net",
+        ]);
         command.arg("chroot").arg(self.path("")).args(["/bin/sh", "-c", line]);
         let output = command.output().unwrap();
         format!(

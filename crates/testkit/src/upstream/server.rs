@@ -131,9 +131,14 @@ impl Cloud for Server {
 
     fn known(&self) -> Vec<(String, String)> {
         let (stranger, foreign) = (stranger(), foreign());
-        [(USER, "<user>"), (PROJECT, "<project>"), (&stranger, "<stranger>"), (&foreign, "<foreign-project>")]
-            .map(|(id, name)| (id.to_owned(), name.to_owned()))
-            .to_vec()
+        [
+            (USER, "<user>"),
+            (PROJECT, "<project>"),
+            (&stranger, "<stranger>"),
+            (&foreign, "<foreign-project>"),
+        ]
+        .map(|(id, name)| (id.to_owned(), name.to_owned()))
+        .to_vec()
     }
 
     fn board_online(&mut self, board: &str) {

@@ -66,7 +66,8 @@ impl TunnelDoor {
             let mut state = lock(&self.state);
             state.connections += 1;
             let id = format!("00000000-0000-4000-8000-{:012}", state.connections);
-            let control = state.controls.get(&port).unwrap_or_else(|| panic!("no tunnel has {port}"));
+            let control =
+                state.controls.get(&port).unwrap_or_else(|| panic!("no tunnel has {port}"));
             control.send(format!("NC:{id}")).unwrap();
             id
         };
@@ -100,7 +101,8 @@ async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) {
         }
         return;
     }
-    let port = request.path.strip_prefix("/?dst=").and_then(|host| host.rsplit(':').next()?.parse().ok());
+    let port =
+        request.path.strip_prefix("/?dst=").and_then(|host| host.rsplit(':').next()?.parse().ok());
     let Some(port) = port else { return };
     let (sender, connections) = unbounded_channel();
     lock(&state).controls.insert(port, sender);

@@ -58,10 +58,7 @@ fn boards() -> Vec<Step> {
         ),
         run("iotronic board-list without a limit", &["board-list", "--limit", "0"]),
         run("iotronic board-list after a marker", &["board-list", "--marker", "<fan>"]),
-        run(
-            "iotronic board-list with fields",
-            &["board-list", "--fields", "name", "status"],
-        ),
+        run("iotronic board-list with fields", &["board-list", "--fields", "name", "status"]),
         run("iotronic board-list with an unknown field", &["board-list", "--fields", "colour"]),
         run("iotronic board-list by status", &["board-list", "--status", "registered"]),
         run(

@@ -68,7 +68,14 @@ pub enum Act {
 
 impl Step {
     fn new(name: &'static str, act: Act) -> Self {
-        Self { name, who: Who::Operator, act, takes: Vec::new(), route: None, words: Words::InOrder }
+        Self {
+            name,
+            who: Who::Operator,
+            act,
+            takes: Vec::new(),
+            route: None,
+            words: Words::InOrder,
+        }
     }
 
     fn http(name: &'static str, route: u8, method: &'static str, path: impl Into<String>) -> Self {

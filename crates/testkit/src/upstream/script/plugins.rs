@@ -178,8 +178,10 @@ pub(super) fn crashes() -> Vec<Step> {
     let post = |name| Step::http(name, 30, "POST", "/v1/plugins");
     vec![
         post("create a plugin without code").body(r#"{"name": "codeless"}"#),
-        post("create a plugin with Latin letters in its code").body(r#"{"name": "latin", "code": "x = 'h\u00e9'"}"#),
-        post("create a plugin with parameters that are text").body(r#"{"name": "x", "code": "x", "parameters": "text"}"#),
+        post("create a plugin with Latin letters in its code")
+            .body(r#"{"name": "latin", "code": "x = 'h\u00e9'"}"#),
+        post("create a plugin with parameters that are text")
+            .body(r#"{"name": "x", "code": "x", "parameters": "text"}"#),
         Step::http("plugins after crashes", 27, "GET", "/v1/plugins"),
     ]
 }

@@ -15,7 +15,9 @@ fn creation() -> Vec<Step> {
         post("create a service with its port as text")
             .body(r#"{"name": "web", "port": "80", "protocol": "TCP"}"#)
             .take("web", "/uuid"),
-        post("create a service with little").body(r#"{"name": "bare", "port": 7, "protocol": "UDP"}"#).take("bare", "/uuid"),
+        post("create a service with little")
+            .body(r#"{"name": "bare", "port": 7, "protocol": "UDP"}"#)
+            .take("bare", "/uuid"),
         post("create a service without a name").body(r#"{"port": 1, "protocol": "TCP"}"#),
         post("create a service with a port that is none")
             .body(r#"{"name": "x", "port": "many", "protocol": "TCP"}"#),
@@ -138,7 +140,8 @@ fn ends() -> Vec<Step> {
 /// What upstream crashes on, in part leaving rows that break its lists.
 pub(super) fn crashes() -> Vec<Step> {
     vec![
-        Step::http("create a service without a port", 37, "POST", "/v1/services").body(r#"{"name": "portless"}"#),
+        Step::http("create a service without a port", 37, "POST", "/v1/services")
+            .body(r#"{"name": "portless"}"#),
         Step::http("services after crashes", 34, "GET", "/v1/services"),
     ]
 }
