@@ -45,7 +45,9 @@ impl Figure {
 
     /// What helps to read it: spread, peers of the same run.
     pub(crate) fn beside(mut self, text: impl Into<String>) -> Self {
-        self.beside = text.into();
+        let text = text.into();
+        self.beside =
+            if self.beside.is_empty() { text } else { format!("{}; {text}", self.beside) };
         self
     }
 

@@ -6,7 +6,7 @@ use crate::memory::mib;
 use crate::stage::{BOARD, Stage};
 use crate::statistics::{median, quantile};
 use std::process::{Command, Stdio};
-use testkit::{Said, program_path};
+use testkit::program_path;
 
 /// Starts of the command line.
 const STARTS: usize = 40;
@@ -19,7 +19,7 @@ pub(crate) fn figures(stage: &mut Stage) -> Vec<Figure> {
         stage.world.s4t_command().arg("--version").stdout(Stdio::null()).status().unwrap().code()
     });
     let show = starts(|| Some(stage.world.s4t(&["board", "show", BOARD]).code));
-    let bare = starts(|| Said::of(&mut Command::new("true")).code.into());
+    let bare = starts(|| Command::new("true").status().unwrap().code());
     vec![
         Figure::new("the agent's binary, stripped", size("lightning-rod"), "MiB")
             .goal(Goal::AtMost(12.0))

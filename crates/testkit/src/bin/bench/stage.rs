@@ -2,8 +2,9 @@
 //!
 //! Invariant: the memory of the cloud is taken before anybody but the administrator has come.
 
+use crate::figure::{Figure, short};
 use crate::http::{Asker, Kept};
-use crate::statistics::processor_time;
+use crate::statistics::{median, ms, processor_time};
 use std::time::{Duration, Instant};
 use testkit::{Board, World, WorldOptions};
 
@@ -98,4 +99,18 @@ impl Cost {
             took: self.took + other.took,
         }
     }
+}
+
+/// What one of `calls` costs in the quietest round: others at work on the machine make each one dearer, never cheaper.
+pub(crate) fn costs_each(what: &str, rounds: &[Cost], calls: usize) -> Figure {
+    let each = |time: Duration| ms(time) / calls as f64;
+    let all: Vec<f64> = rounds.iter().map(|cost| each(cost.processor())).collect();
+    let quietest = rounds.iter().min_by_key(|cost| cost.processor()).expect("there are rounds");
+    Figure::new(what, each(quietest.processor()), "ms").beside(format!(
+        "cloud {}, agent {}; median of {} rounds {}",
+        short(each(quietest.cloud)),
+        short(each(quietest.agent)),
+        rounds.len(),
+        short(median(&all)),
+    ))
 }
