@@ -12,6 +12,7 @@ pub struct Caller {
     grant: Arc<Grant>,
     action: Action,
     key: Option<Key>,
+    only: Option<ProjectId>,
 }
 
 /// The key under which the request's answer is kept (`Idempotency-Key`).
@@ -24,7 +25,7 @@ impl Caller {
     /// # Errors
     /// The roles do not reach so deep.
     pub fn new(grant: Arc<Grant>, action: Action) -> Result<Self, Error> {
-        let caller = Self { grant, action, key: None };
+        let caller = Self { grant, action, key: None, only: None };
         caller.may(&caller.grant.principal.project, "project")?;
         Ok(caller)
     }
@@ -33,6 +34,12 @@ impl Caller {
     #[must_use]
     pub fn with_key(self, key: Option<Key>) -> Self {
         Self { key, ..self }
+    }
+
+    /// The same caller, who looks at the things of one project only.
+    #[must_use]
+    pub fn within(self, project: ProjectId) -> Self {
+        Self { only: Some(project), ..self }
     }
 
     /// The key of the request, if it has one.
@@ -56,8 +63,13 @@ impl Caller {
     /// The project whose things are looked at; none for those who operate the cloud and see all.
     #[must_use]
     pub fn scope(&self) -> Option<&ProjectId> {
-        let all = self.principal().roles.contains(&Role::Admin);
-        (!all).then_some(&self.principal().project)
+        if self.is_operator() { self.only.as_ref() } else { Some(&self.principal().project) }
+    }
+
+    /// Whether the caller operates the cloud, and so may look into every project.
+    #[must_use]
+    pub fn is_operator(&self) -> bool {
+        self.principal().roles.contains(&Role::Admin)
     }
 
     /// The project where new things go and names are looked up first.

@@ -55,21 +55,29 @@ pub async fn update(
     expected: Option<i64>,
 ) -> Result<BoardRow, Error> {
     let board = get(cloud, caller, ident).await?;
+    let change = stored(cloud, caller, change).await?;
+    let change = cloud.store.write(move |tx| {
+        Box::pin(async move { boards::update(tx, None, board.id, change, expected).await })
+    });
+    Ok(change.await?)
+}
+
+pub(super) async fn stored(
+    cloud: &Cloud,
+    caller: &Caller,
+    change: Change,
+) -> Result<BoardChange, Error> {
     let fleet = match change.fleet.as_deref() {
         None => None,
         Some("") => Some(None),
         Some(fleet) => Some(Some(super::fleets::get(cloud, caller, fleet).await?.id)),
     };
-    let change = BoardChange {
+    Ok(BoardChange {
         name: change.name,
         labels: change.labels,
         position: change.position.map(Some),
         fleet,
-    };
-    let change = cloud.store.write(move |tx| {
-        Box::pin(async move { boards::update(tx, None, board.id, change, expected).await })
-    });
-    Ok(change.await?)
+    })
 }
 
 /// Gives a board up for good: its key is refused, its session and its ports end.

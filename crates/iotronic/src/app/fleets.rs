@@ -3,20 +3,27 @@
 use crate::app::Error;
 use crate::app::access::Caller;
 use crate::app::find::find;
+use crate::app::plugins::bounded;
 use crate::cloud::Cloud;
 use api::fleets::{Change, MAX_DESCRIPTION, New};
 use model::{FleetId, Invalid};
+use serde_json::{Value, json};
 use store::Page;
 use store::fleets::{self, FleetChange, FleetRow, NewFleet};
 
-/// Makes a fleet.
+/// Makes a fleet; `extra` is what upstream's clients keep with it.
 ///
 /// # Errors
 /// The name is taken, or the description too long.
-pub async fn create(cloud: &Cloud, caller: &Caller, new: New) -> Result<FleetRow, Error> {
+pub async fn create(
+    cloud: &Cloud,
+    caller: &Caller,
+    new: New,
+    extra: Option<Value>,
+) -> Result<FleetRow, Error> {
     check(&new.description)?;
     let new = NewFleet {
-        extra: serde_json::json!({}),
+        extra: extra.map_or_else(|| Ok(json!({})), bounded)?,
         id: FleetId::new(),
         name: new.name,
         project: caller.project().clone(),
@@ -62,11 +69,13 @@ pub async fn update(
     caller: &Caller,
     ident: &str,
     change: Change,
+    extra: Option<Value>,
     expected: Option<i64>,
 ) -> Result<FleetRow, Error> {
     check(change.description.as_deref().unwrap_or_default())?;
     let id = get(cloud, caller, ident).await?.id;
-    let change = FleetChange { name: change.name, description: change.description, extra: None };
+    let extra = extra.map(bounded).transpose()?;
+    let change = FleetChange { name: change.name, description: change.description, extra };
     let done = cloud.store.write(move |tx| {
         Box::pin(async move { fleets::update(tx, None, id, change, expected).await })
     });

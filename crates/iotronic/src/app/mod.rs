@@ -15,6 +15,7 @@ pub mod fleets;
 pub mod injections;
 pub mod operations;
 pub mod plugins;
+pub mod registered;
 pub mod replacement;
 pub mod services;
 pub mod settle;

@@ -12,14 +12,19 @@ use serde_json::{Value, json};
 use store::Page;
 use store::plugins::{self, Filter, NewPlugin, PluginChange, PluginRow};
 
-/// Makes a plugin.
+/// Makes a plugin; `extra` is what upstream's clients keep with it.
 ///
 /// # Errors
 /// The name is taken, the source too long, or the parameters are no object.
-pub async fn create(cloud: &Cloud, caller: &Caller, new: New) -> Result<PluginRow, Error> {
+pub async fn create(
+    cloud: &Cloud,
+    caller: &Caller,
+    new: New,
+    extra: Option<Value>,
+) -> Result<PluginRow, Error> {
     check_source(&new.source)?;
     let new = NewPlugin {
-        extra: serde_json::json!({}),
+        extra: object(extra.unwrap_or_default())?,
         id: PluginId::new(),
         name: new.name,
         project: caller.project().clone(),
@@ -107,12 +112,13 @@ pub async fn update(
     caller: &Caller,
     ident: &str,
     change: Change,
+    extra: Option<Value>,
     expected: Option<i64>,
 ) -> Result<PluginRow, Error> {
     change.source.as_deref().map_or(Ok(()), check_source)?;
     let id = own(cloud, caller, ident).await?.id;
     let change = PluginChange {
-        extra: None,
+        extra: extra.map(object).transpose()?,
         name: change.name,
         visibility: change.visibility,
         source: change.source,

@@ -4,19 +4,26 @@ use crate::app::Error;
 use crate::app::access::Caller;
 use crate::app::find::find;
 use crate::app::fleets::fresh;
+use crate::app::plugins::bounded;
 use crate::cloud::Cloud;
 use api::services::{Change, New};
 use model::ServiceId;
+use serde_json::{Value, json};
 use store::Page;
 use store::services::{self, NewService, ServiceChange, ServiceRow};
 
-/// Makes a service.
+/// Makes a service; `extra` is what upstream's clients keep with it.
 ///
 /// # Errors
 /// The name is taken.
-pub async fn create(cloud: &Cloud, caller: &Caller, new: New) -> Result<ServiceRow, Error> {
+pub async fn create(
+    cloud: &Cloud,
+    caller: &Caller,
+    new: New,
+    extra: Option<Value>,
+) -> Result<ServiceRow, Error> {
     let new = NewService {
-        extra: serde_json::json!({}),
+        extra: extra.map_or_else(|| Ok(json!({})), bounded)?,
         id: ServiceId::new(),
         name: new.name,
         project: caller.project().clone(),
@@ -55,10 +62,12 @@ pub async fn update(
     caller: &Caller,
     ident: &str,
     change: Change,
+    extra: Option<Value>,
     expected: Option<i64>,
 ) -> Result<ServiceRow, Error> {
     let id = get(cloud, caller, ident).await?.id;
-    let change = ServiceChange { name: change.name, port: change.port, extra: None };
+    let extra = extra.map(bounded).transpose()?;
+    let change = ServiceChange { name: change.name, port: change.port, extra };
     let done = cloud.store.write(move |tx| {
         Box::pin(async move { services::update(tx, None, id, change, expected).await })
     });

@@ -34,7 +34,7 @@ pub(crate) async fn create(
     State(cloud): State<Cloud>,
     Body(new): Body<New>,
 ) -> Answer {
-    let row = fleets::create(&cloud, &caller, new).await?;
+    let row = fleets::create(&cloud, &caller, new, None).await?;
     Ok(created(&format!("/v2/fleets/{}", row.id), row.revision, &view(row)))
 }
 
@@ -59,7 +59,7 @@ pub(crate) async fn change(
     IfMatch(expected): IfMatch,
     Body(change): Body<Change>,
 ) -> Answer {
-    let row = fleets::update(&cloud, &caller, &fleet, change, expected).await?;
+    let row = fleets::update(&cloud, &caller, &fleet, change, None, expected).await?;
     Ok(tagged(&HeaderMap::new(), row.revision, &view(row)))
 }
 

@@ -6,6 +6,7 @@
 use crate::cloud::Cloud;
 use crate::http::answer::Failure;
 use crate::http::metrics::Counters;
+use crate::http::v1;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -48,7 +49,15 @@ pub(crate) async fn frame(State(frame): State<Frame>, request: Request, next: Ne
     let began = Instant::now();
     let id = format!("req-{}", Uuid::new_v4());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let inside = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let is_v1 = v1::owns(&path);
+    let refused = if is_v1 { v1::refused(request.headers()) } else { None };
+    let inside = async {
+        match refused {
+            Some(refused) => refused,
+            None => next.run(request).await,
+        }
+    };
+    let inside = AssertUnwindSafe(inside).catch_unwind();
     let mut response = match tokio::time::timeout(frame.limit, inside).await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => Failure::new(Kind::Internal, "a defect; it is in the log").into_response(),
@@ -64,6 +73,9 @@ pub(crate) async fn frame(State(frame): State<Frame>, request: Request, next: Ne
     }
     frame.counters.count(kind, began.elapsed());
     tracing::debug!(id, %method, path, status = response.status().as_u16(), took = ?began.elapsed(), "request");
+    if is_v1 {
+        v1::mark(response.status(), &id, response.headers_mut());
+    }
     finish(response, &id)
 }
 
@@ -78,9 +90,11 @@ fn finish(mut response: Response, id: &str) -> Response {
 }
 
 fn write(failure: Failure, id: &str, path: &str, bare: Response) -> Response {
-    let mut problem = failure.problem;
     let (parts, _) = bare.into_parts();
-    let written = if path.starts_with("/identity") {
+    let mut problem = failure.problem.clone();
+    let written = if v1::owns(path) {
+        Json(v1::write(&failure)).into_response()
+    } else if path.starts_with("/identity") {
         // Keystone's shape, because its clients read it.
         let (code, title, message) = (problem.status, &problem.title, &problem.detail);
         Json(json!({ "error": { "code": code, "title": title, "message": message } }))

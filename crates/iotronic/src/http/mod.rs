@@ -23,13 +23,15 @@ mod services;
 mod sse;
 pub mod tunnel;
 mod upgrade;
+mod v1;
 mod versions;
 pub mod wamp;
 
 use crate::cloud::Cloud;
 use answer::Failure;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{StatusCode, Uri};
+use axum::http::{Method, StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Router, middleware};
 use model::Kind;
 use std::sync::Arc;
@@ -59,15 +61,23 @@ pub fn router(cloud: Cloud) -> Router {
         .with_state(cloud)
 }
 
-async fn unknown(uri: Uri) -> Failure {
+async fn unknown(uri: Uri) -> Response {
+    if v1::owns(uri.path()) {
+        return v1::no_path();
+    }
     let path: String = uri.path().chars().take(200).collect();
     Failure::new(Kind::NotFound, format!("there is nothing at {path}; see /v2/docs"))
+        .into_response()
 }
 
-async fn not_allowed() -> Failure {
+async fn not_allowed(method: Method, uri: Uri) -> Response {
+    if v1::owns(uri.path()) {
+        return v1::no_method(&method);
+    }
     Failure::new(
         Kind::Invalid,
         "this path does not know this method; see the allow header and /v2/docs",
     )
     .with_status(StatusCode::METHOD_NOT_ALLOWED)
+    .into_response()
 }

@@ -34,7 +34,7 @@ pub(crate) async fn create(
     State(cloud): State<Cloud>,
     Body(new): Body<New>,
 ) -> Answer {
-    let row = plugins::create(&cloud, &caller, new).await?;
+    let row = plugins::create(&cloud, &caller, new, None).await?;
     let (location, revision) = (format!("/v2/plugins/{}", row.id), row.revision);
     Ok(created(&location, revision, &whole(&cloud, row).await?))
 }
@@ -60,7 +60,7 @@ pub(crate) async fn change(
     IfMatch(expected): IfMatch,
     Body(change): Body<Change>,
 ) -> Answer {
-    let row = plugins::update(&cloud, &caller, &plugin, change, expected).await?;
+    let row = plugins::update(&cloud, &caller, &plugin, change, None, expected).await?;
     Ok(tagged(&HeaderMap::new(), row.revision, &whole(&cloud, row).await?))
 }
 

@@ -4,7 +4,7 @@
 use crate::cloud::Cloud;
 use crate::http::{
     boards, claims, docs, events, fleets, identity, injections, logs, metrics, operations, plugins,
-    services, versions,
+    services, v1, versions,
 };
 use axum::handler::Handler;
 use axum::http::Method;
@@ -34,13 +34,16 @@ pub struct Route {
 
 /// The routes of all people.
 pub fn table() -> Vec<Route> {
-    [public(), identity_routes(), things(), on_boards(), history()].into_iter().flatten().collect()
+    let all = [public(), identity_routes(), things(), on_boards(), history(), v1::routes::all()];
+    all.into_iter().flatten().collect()
 }
 
 /// A router of the whole table.
 pub fn router() -> Router<Cloud> {
     table().into_iter().fold(Router::new(), |router, route| {
-        router.route(route.path, route.handler.layer(Extension(route.access)))
+        let handler = route.handler.layer(Extension(route.access));
+        let paths = v1::paths(route.path).into_iter();
+        paths.fold(router, |router, path| router.route(&path, handler.clone()))
     })
 }
 
@@ -184,17 +187,17 @@ fn history() -> Vec<Route> {
     ]
 }
 
-const OPEN: Access = Access::Public;
+pub(super) const OPEN: Access = Access::Public;
 
-const fn read(name: &'static str) -> Access {
+pub(super) const fn read(name: &'static str) -> Access {
     Access::May(Action::read(name))
 }
 
-const fn write(name: &'static str) -> Access {
+pub(super) const fn write(name: &'static str) -> Access {
     Access::May(Action::write(name))
 }
 
-const fn own(name: &'static str) -> Access {
+pub(super) const fn own(name: &'static str) -> Access {
     Access::May(Action::own(name))
 }
 
@@ -204,7 +207,7 @@ const fn operate(name: &'static str) -> Access {
 
 macro_rules! methods {
     ($($name:ident $method:ident;)*) => {$(
-        fn $name<H, T>(path: &'static str, access: Access, handler: H) -> Route
+        pub(super) fn $name<H, T>(path: &'static str, access: Access, handler: H) -> Route
         where
             H: Handler<T, Cloud>,
             T: 'static,

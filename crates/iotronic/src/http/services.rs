@@ -38,7 +38,7 @@ pub(crate) async fn create(
     State(cloud): State<Cloud>,
     Body(new): Body<New>,
 ) -> Answer {
-    let row = services::create(&cloud, &caller, new).await?;
+    let row = services::create(&cloud, &caller, new, None).await?;
     Ok(created(&format!("/v2/services/{}", row.id), row.revision, &view(row)))
 }
 
@@ -63,7 +63,7 @@ pub(crate) async fn change(
     IfMatch(expected): IfMatch,
     Body(change): Body<Change>,
 ) -> Answer {
-    let row = services::update(&cloud, &caller, &service, change, expected).await?;
+    let row = services::update(&cloud, &caller, &service, change, None, expected).await?;
     Ok(tagged(&HeaderMap::new(), row.revision, &view(row)))
 }
 

@@ -2,6 +2,7 @@
 
 use crate::cloud::Cloud;
 use crate::http::answer::{Answer, Failure};
+use crate::http::v1;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -18,12 +19,11 @@ pub(crate) async fn root(State(cloud): State<Cloud>, headers: HeaderMap) -> Resp
     if accept.is_some_and(|accept| accept.contains("text/html")) {
         return (StatusCode::SEE_OTHER, [(header::LOCATION, FOR_BROWSERS)]).into_response();
     }
-    let version = v2_of(&cloud);
     Json(json!({
         "name": "Stack4Things",
         "description": "Makes devices part of the cloud, wherever they are.",
-        "versions": [version],
-        "default_version": version,
+        "versions": [v1::document(&cloud), v2_of(&cloud)],
+        "default_version": v1::document(&cloud),
     }))
     .into_response()
 }

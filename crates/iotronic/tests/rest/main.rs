@@ -17,4 +17,7 @@ mod machine;
 mod matrix;
 mod streams;
 mod things;
+mod v1_commands;
+mod v1_errors;
+mod v1_things;
 mod world;

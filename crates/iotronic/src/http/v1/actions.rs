@@ -1,0 +1,136 @@
+//! What boards are asked to do: the way all actions go, and route 9 of upstream's table.
+//!
+//! Upstream's actions are answered when the board has answered, and are refused at once when it is away. Ours are the same
+//! operations as everywhere, given with a deadline as short as the wait, so that nothing happens long after a refusal.
+
+use super::boards;
+use super::body::{Asker, Attributes, Raw, Use};
+use super::fault::{invalid, not_connected, on_board, translated};
+use crate::app::access::Caller;
+use crate::app::operations::{self, Order};
+use crate::app::{self, devices};
+use crate::cloud::Cloud;
+use crate::http::answer::{Answer, Failure};
+use crate::http::extract::Path;
+use api::operations::{Commanding, MAX_WAIT_S};
+use axum::Json;
+use axum::extract::State;
+use model::Kind;
+use model::operation::State as Stands;
+use rpc::Call;
+use rpc::device::{Delay, Echo, MIN_DELAY_S};
+use serde_json::Value;
+use store::boards::BoardRow;
+use store::operations::OperationRow;
+
+/// `POST /v1/boards/{board}/action`.
+pub(super) async fn board(
+    asker: Asker,
+    State(cloud): State<Cloud>,
+    Path(board): Path<String>,
+    raw: Raw,
+) -> Answer<Json<Value>> {
+    let body = Attributes::read(&raw, "BoardAction", &["action", "parameters"], Use::Make)?;
+    let action = body.wanted("action", "Action")?;
+    let parameters = body.object("parameters")?.unwrap_or_default();
+    let board = present(&cloud, &asker.0, &board).await?;
+    let call = call(&action, &parameters, &body)?;
+    let said = match &call {
+        Call::DeviceReboot(_) | Call::DeviceRestartLR(_) => {
+            let order = order(&asker.0)?;
+            let given = operations::command(&cloud, order, board.clone(), call).await;
+            ended(&board, &action, given.map_err(translated)?)?
+        }
+        _ => ask(&cloud, &asker.0, &board, &action, call).await?,
+    };
+    Ok(Json(if said.is_null() { Value::from(action) } else { said }))
+}
+
+fn call(action: &str, parameters: &Value, body: &Attributes) -> Result<Call, Failure> {
+    let delay = || match parameters.get("delay") {
+        None | Some(Value::Null) => Ok(Delay { delay: MIN_DELAY_S }),
+        Some(value) => {
+            let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
+            let delay = number.and_then(|number| u32::try_from(number).ok());
+            delay
+                .map(|delay| Delay { delay })
+                .ok_or_else(|| body.wrong("delay", value, "Seconds are wanted."))
+        }
+    };
+    let say = || match parameters.get("say") {
+        Some(Value::String(say)) => say.clone(),
+        Some(value) => value.to_string(),
+        None => String::new(),
+    };
+    match action {
+        "DevicePing" => Ok(Call::DevicePing),
+        "DeviceEcho" => Ok(Call::DeviceEcho(Echo { say: say() })),
+        "DeviceNetConfig" => Ok(Call::DeviceNetConfig),
+        "DeviceReboot" => Ok(Call::DeviceReboot(delay()?)),
+        "DeviceRestartLR" => Ok(Call::DeviceRestartLR(delay()?)),
+        _ => Err(invalid(format_args!("Invalid Action {action} for the board."))),
+    }
+}
+
+/// The board of this id or name, when it is there to be asked.
+pub(super) async fn present(
+    cloud: &Cloud,
+    caller: &Caller,
+    ident: &str,
+) -> Result<BoardRow, Failure> {
+    let board = boards::find(cloud, caller, ident).await?;
+    if cloud.boards.is_online(board.id) { Ok(board) } else { Err(not_connected(board.id)) }
+}
+
+/// Asks a board something that changes nothing.
+pub(super) async fn ask(
+    cloud: &Cloud,
+    caller: &Caller,
+    board: &BoardRow,
+    action: &str,
+    call: Call,
+) -> Result<Value, Failure> {
+    let answer = devices::ask(cloud, caller, board, call, devices::QUERY_TIMEOUT).await;
+    answer.map_err(|error| failed(board, action, &error))
+}
+
+/// A command that is waited for, and not done later.
+pub(super) fn order(caller: &Caller) -> Result<Order, Failure> {
+    let commanding = Commanding { wait: Some(MAX_WAIT_S), deadline: Some(MAX_WAIT_S.into()) };
+    Ok(Order::new(caller, commanding)?)
+}
+
+/// What a board answered to a command.
+pub(super) fn ended(
+    board: &BoardRow,
+    action: &str,
+    operation: OperationRow,
+) -> Result<Value, Failure> {
+    let why = match operation.state {
+        Stands::Succeeded => return Ok(operation.result.unwrap_or_default()),
+        Stands::Failed => operation.fault.map_or_else(String::new, |fault| fault.message),
+        Stands::Expired => return Err(not_connected(board.id)),
+        Stands::Cancelled => "it was withdrawn".to_owned(),
+        Stands::Unknown => "the connection was lost before the board said how it ended".to_owned(),
+        Stands::Pending | Stands::Running => {
+            format!("it goes on; its result will be at /v1/requests/{}/results", operation.id)
+        }
+    };
+    Err(on_board(action, board.id, why))
+}
+
+fn failed(board: &BoardRow, action: &str, error: &app::Error) -> Failure {
+    match error.kind() {
+        Kind::Unreachable => not_connected(board.id),
+        _ => on_board(action, board.id, error),
+    }
+}
+
+/// A board's answer as text, as upstream declares it; `silent` stands for an answer that says nothing.
+pub(super) fn text(answer: Value, silent: &str) -> Json<Value> {
+    Json(Value::String(match answer {
+        Value::Null => silent.to_owned(),
+        Value::String(text) => text,
+        other => other.to_string(),
+    }))
+}
