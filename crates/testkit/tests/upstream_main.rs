@@ -3,5 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod upstream_agent;
 mod upstream_lightning_rod;
 mod upstream_oracle;

@@ -8,6 +8,7 @@
 
 pub mod client;
 pub mod cloud;
+pub mod crossbar;
 mod environment;
 pub mod lightning_rod;
 mod lines;

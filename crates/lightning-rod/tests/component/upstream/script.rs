@@ -1,7 +1,8 @@
 //! An upstream cloud by script: it joins a router as upstream's agent does, registers its procedures, remembers what boards say
 //! and calls them.
 //!
-//! It uses nothing of the agent's own code but the router's address, so that the same script runs against any router.
+//! It uses nothing of the agent's own code, so that the same script runs on any router: ours here, Crossbar in the system
+//! tests.
 
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -151,7 +152,7 @@ impl Script {
         arguments: &[Value],
         main: Value,
     ) -> Said {
-        let id = uuid::Uuid::new_v4().to_string();
+        let id = model::OperationId::new().to_string();
         let mut list = vec![request(&id, method, main)];
         list.extend_from_slice(arguments);
         let said = self.raw(board, method, list).await;
