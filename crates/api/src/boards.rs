@@ -39,6 +39,9 @@ pub struct Summary {
     pub updated_at: Option<Timestamp>,
     /// Counts changes; also the ETag.
     pub revision: i64,
+    /// Whether it is an upstream board, which proves its identity by nothing but its session.
+    #[serde(default)]
+    pub legacy: bool,
 }
 
 /// A board with all that it says about itself.

@@ -105,6 +105,9 @@ pub struct Operation {
     pub result: Option<Value>,
     /// Why it failed, once it did.
     pub fault: Option<Fault>,
+    /// Whether the board is an upstream one, to which nothing is ever sent twice.
+    #[serde(default)]
+    pub legacy: bool,
 }
 
 /// One step of an operation.

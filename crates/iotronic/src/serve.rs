@@ -4,11 +4,13 @@
 //! the grace period is over, boards were told, and the data folder is free again.
 
 mod accept;
+mod legacy;
 mod stream;
 
+pub use legacy::Addresses;
 pub(crate) use stream::{Io, Stream};
 
-use crate::boards::Boards;
+use crate::boards::{Boards, LegacyTerms};
 use crate::cloud::{Cloud, Parts};
 use crate::http;
 use crate::identity::{self, SignIn, Tokens};
@@ -19,6 +21,7 @@ use accept::Acceptor;
 use base::key::KeyPair;
 use base::secret::Secret;
 use base::tasks::{Shutdown, Tasks};
+use legacy::Doors;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -77,12 +80,15 @@ pub struct Serving {
     pub cloud: Cloud,
     /// Where the API listener really listens.
     pub address: SocketAddr,
+    /// Where upstream boards are let in, if they are.
+    pub legacy: Option<Addresses>,
     /// The first administrator's password, on the first start only.
     pub password: Option<Secret>,
     /// Boards the store knows.
     pub boards: u64,
     shutdown: Shutdown,
     accepting: JoinHandle<()>,
+    doors: Option<JoinHandle<()>>,
     tasks: Tasks,
 }
 
@@ -112,7 +118,14 @@ pub async fn start(dir: &Path, settings: Settings, options: Options) -> Result<S
     forget_interrupted(&store).await?;
     let password = identity::bootstrap(&store, dir, &public_url).await?;
 
-    let started = Boards::start(store.clone(), clock.clone(), key.clone(), &settings).await;
+    let doors = Doors::bind(&settings).await?;
+    let addresses = doors.as_ref().map(|doors| doors.addresses);
+    let terms = addresses.map(|at| LegacyTerms {
+        wamp_url: settings.wamp_url(&public_url, at.wamp),
+        max_strangers: settings.limits.enrolling,
+        settings: settings.legacy.clone(),
+    });
+    let started = Boards::start(store.clone(), clock.clone(), key.clone(), &settings, terms).await;
     let boards = started.map_err(Error::Boards)?;
     let ingress = Ingress::new(boards.clone(), &settings);
     let shutdown = Shutdown::new();
@@ -133,6 +146,7 @@ pub async fn start(dir: &Path, settings: Settings, options: Options) -> Result<S
     let known = count_boards(&cloud.store).await?;
     let tasks = Tasks::new(Shutdown::new());
     tasks::start(&cloud, &tasks);
+    let doors = doors.map(|doors| doors.open(&cloud, tls.clone(), &shutdown));
     let acceptor = Acceptor {
         listener,
         tls,
@@ -141,7 +155,17 @@ pub async fn start(dir: &Path, settings: Settings, options: Options) -> Result<S
         shutdown: shutdown.clone(),
     };
     let accepting = tokio::spawn(acceptor.run());
-    Ok(Serving { cloud, address, password, boards: known, shutdown, accepting, tasks })
+    Ok(Serving {
+        cloud,
+        address,
+        legacy: addresses,
+        doors,
+        password,
+        boards: known,
+        shutdown,
+        accepting,
+        tasks,
+    })
 }
 
 /// What the last process left half done.
@@ -203,6 +227,10 @@ impl Serving {
             cut.abort();
         }
         self.cloud.boards.shutdown(rest()).await;
+        if let Some(doors) = self.doors {
+            // Tunnels have no goodbye.
+            doors.abort();
+        }
         self.tasks.finish(rest()).await;
         self.cloud.store.close().await;
     }

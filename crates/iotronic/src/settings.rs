@@ -77,8 +77,12 @@ pub struct Wstun {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Legacy {
-    /// Whether upstream boards are let in.
+    /// Whether upstream boards are let in: opens `wamp.listen` and `wstun.listen`.
     pub enabled: bool,
+    /// Which projects may have them.
+    pub projects: Projects,
+    /// Where they reach `wamp.listen`, port included; empty derives it from `public_url`.
+    pub public_wamp_url: String,
 }
 
 /// `[services]`
@@ -244,7 +248,66 @@ impl TryFrom<String> for Ports {
     }
 }
 
+/// Names of projects, or `*` for all; one text or a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "OneOrMany")]
+pub struct Projects(Vec<String>);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl From<OneOrMany> for Projects {
+    fn from(said: OneOrMany) -> Self {
+        match said {
+            OneOrMany::One(name) => Self(vec![name]),
+            OneOrMany::Many(names) => Self(names),
+        }
+    }
+}
+
+impl Projects {
+    /// Every project.
+    #[must_use]
+    pub fn every() -> Self {
+        Self(vec!["*".to_owned()])
+    }
+
+    /// Whether it is every project.
+    #[must_use]
+    pub fn all(&self) -> bool {
+        self.names("*")
+    }
+
+    /// Whether this one is named.
+    #[must_use]
+    pub fn names(&self, project: &str) -> bool {
+        self.0.iter().any(|name| name == project)
+    }
+}
+
 impl Settings {
+    /// Where upstream boards reach the cloud, given its public URL and the address of the WAMP listener. Upstream's agent
+    /// wants the port written out.
+    #[must_use]
+    pub fn wamp_url(&self, public_url: &str, listening: SocketAddr) -> String {
+        let given = &self.legacy.public_wamp_url;
+        if !given.is_empty() {
+            return given.clone();
+        }
+        let scheme = if self.is_encrypted() { "wss" } else { "ws" };
+        let rest = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
+        let authority = rest.split('/').next().unwrap_or_default();
+        let host = match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => authority,
+        };
+        format!("{scheme}://{host}:{}/", listening.port())
+    }
+
     /// Whether the API listener speaks TLS.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {

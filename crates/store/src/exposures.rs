@@ -4,7 +4,7 @@
 //! removed, not when the board is away.
 
 use crate::events::NewEvent;
-use crate::sql::{Reader, Row, Statement, all, one};
+use crate::sql::{Reader, Row, Statement, all, first, one};
 use crate::{Error, Tx};
 use base::secret::random;
 use model::service::{ExposureState, Port, Protocol};
@@ -44,10 +44,13 @@ pub struct ExposureRow {
     pub updated_at: Timestamp,
     /// Grows with every change (ETag).
     pub revision: i64,
+    /// Whether the board is an upstream one, which brings a tunnel of its own.
+    pub legacy: bool,
 }
 
 const SELECT: &str = "SELECT e.board, b.name AS board_name, b.project, e.service, s.name AS service_name, e.public_port, \
-     e.state, e.local_port, s.protocol, e.created_at, e.updated_at, e.revision FROM exposures e \
+     e.state, e.local_port, s.protocol, e.created_at, e.updated_at, e.revision, \
+     EXISTS (SELECT 1 FROM upstream_boards u WHERE u.board = b.id AND u.legacy = 1) AS legacy FROM exposures e \
      JOIN boards b ON b.id = e.board JOIN services s ON s.id = e.service WHERE 1 = 1";
 
 /// Makes an exposure, `enabling`, with a public port of its own: the wanted one, or a free one of `ports`.
@@ -137,6 +140,19 @@ pub async fn get<'e>(
     let mut statement = Statement::new("read an exposure", SELECT);
     statement.and_equals("e.board", Some(board)).and_equals("e.service", Some(service));
     one(from, statement, WHAT, read).await
+}
+
+/// What is exposed at a public port.
+///
+/// # Errors
+/// The database failed.
+pub async fn by_public_port<'e>(
+    from: impl Reader<'e>,
+    port: u16,
+) -> Result<Option<ExposureRow>, Error> {
+    let mut statement = Statement::new("read an exposure", SELECT);
+    statement.and_equals("e.public_port", Some(port));
+    first(from, statement, read).await
 }
 
 /// What is exposed of a board.
@@ -245,5 +261,6 @@ fn read(row: &Row) -> Result<ExposureRow, Error> {
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
         revision: row.int("revision")?,
+        legacy: row.yes("legacy")?,
     })
 }

@@ -90,7 +90,11 @@ pub async fn decommission(
     ident: &str,
     expected: Option<i64>,
 ) -> Result<(), Error> {
-    let board = get(cloud, caller, ident).await?.id;
+    let row = get(cloud, caller, ident).await?;
+    if row.legacy && expected.is_none_or(|expected| expected == row.revision) {
+        cloud.boards.say_farewell(row.id).await;
+    }
+    let board = row.id;
     let exposed = cloud.store.write(move |tx| {
         Box::pin(async move {
             let exposed = exposures::list_for_board(&mut *tx, board).await?;

@@ -282,6 +282,7 @@ pub fn view(row: OperationRow) -> Operation {
         cancel_requested: row.cancel_requested,
         result: row.result,
         fault: row.fault,
+        legacy: row.legacy,
     }
 }
 

@@ -2,14 +2,15 @@
 //!
 //! Invariant: whatever a board answers, and however its channel ends, becomes one [`Failure`] or one envelope.
 
-use super::registry::Online;
+use super::registry::{Dialect, Online};
+use super::{Boards, legacy};
 use model::{BoardId, Kind};
 use rpc::envelope::{End, FaultKind, Verdict};
 use rpc::{Envelope, Fault, Request, uri};
 use serde_json::Value;
 use std::time::Duration;
 use wamp::uri::error;
-use wamp::{Arguments, CallError, CallOptions, Session};
+use wamp::{Arguments, CallError, CallOptions};
 
 /// Why there is no envelope.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,15 +25,18 @@ pub(super) enum Failure {
     Garbage(Fault),
 }
 
-/// Calls `method` on the board.
+/// Calls what the request names on the board, in its dialect.
 pub(super) async fn call(
-    agent: &Session,
+    boards: &Boards,
     board: BoardId,
     online: &Online,
     request: &Request,
     arguments: Vec<Value>,
     timeout: Duration,
 ) -> Result<Envelope, Failure> {
+    if let Dialect::Upstream(lead) = online.dialect {
+        return legacy::call(boards, (online, lead), request, arguments, timeout).await;
+    }
     let procedure = uri::board_procedure(online.session, board, &request.action);
     let request = serde_json::to_value(request)
         .map_err(|error| Failure::Garbage(Fault::new(Kind::Internal, error.to_string())))?;
@@ -40,7 +44,7 @@ pub(super) async fn call(
     list.push(request);
     list.extend(arguments);
     let options = CallOptions::within(timeout);
-    let called = agent.call(&procedure, Arguments::list(list), options).await;
+    let called = boards.agent().call(&procedure, Arguments::list(list), options).await;
     match called {
         Ok(answer) => read(&answer),
         Err(error) => Err(failure(error)),
@@ -59,7 +63,7 @@ fn read(answer: &Arguments) -> Result<Envelope, Failure> {
     Ok(envelope)
 }
 
-fn failure(failed: CallError) -> Failure {
+pub(super) fn failure(failed: CallError) -> Failure {
     match failed {
         CallError::Lost(_) => Failure::Lost,
         CallError::Timeout => Failure::Late,

@@ -6,7 +6,7 @@
 use super::Boards;
 use super::agent::{Caller, told};
 use super::outbox;
-use super::registry::Entry;
+use super::registry::{Dialect, Entry};
 use model::facts::{Facts, Load, MAX_FACTS};
 use model::{BoardId, Kind};
 use rpc::Fault;
@@ -123,7 +123,10 @@ async fn come_online(
 ) -> Result<BoardRow, Fault> {
     // Callable before the store says so, so that whoever sees the event `board.online` can call at once.
     let was_online = boards.registry().online(board).is_some();
-    let online = boards.registry().came_online(board, session, protocol).ok_or_else(replaced)?;
+    let online = boards
+        .registry()
+        .came_online(board, session, Dialect::Native(protocol))
+        .ok_or_else(replaced)?;
     let stored = store_connection(boards, board, session, protocol, info).await;
     let row = match stored {
         Ok(row) => row,

@@ -51,13 +51,16 @@ impl Route {
             other => vec![other.clone()],
         };
         let timeout = self.boards.now().until(operation.deadline);
-        let agent = self.boards.agent();
-        call::call(agent, self.board, &self.online, &request, arguments, timeout).await
+        call::call(&self.boards, self.board, &self.online, &request, arguments, timeout).await
     }
 }
 
 /// Brings one command to the board and its answer to the store.
 pub(super) async fn deliver(route: Route, id: OperationId, state: State, look: Look) {
+    if state == State::Running && route.online.is_legacy() {
+        // It went out before, and an upstream board has no journal to be asked.
+        return conclude(&route.boards, id, Outcome::Unknown).await;
+    }
     let sent = match state {
         State::Running => again(&route, id, look).await,
         _ => first(&route, id).await,
@@ -74,6 +77,14 @@ pub(super) async fn deliver(route: Route, id: OperationId, state: State, look: L
     match route.call(&operation).await {
         Ok(envelope) => conclude(&route.boards, id, call::outcome(envelope)).await,
         Err(Failure::Garbage(fault)) => conclude(&route.boards, id, Outcome::Failed(fault)).await,
+        Err(Failure::Lost) if route.online.is_legacy() => {
+            conclude(&route.boards, id, Outcome::Unknown).await;
+        }
+        Err(Failure::Busy) if route.online.is_legacy() => {
+            let text = "the board works on too much at this moment; nothing was done, try again";
+            let fault = Fault::new(Kind::Exhausted, text);
+            conclude(&route.boards, id, Outcome::Failed(fault)).await;
+        }
         // The row stays running: this session or the next asks again, or the deadline decides.
         Err(Failure::Busy | Failure::Lost | Failure::Late) => rest(&route).await,
     }
@@ -159,6 +170,10 @@ pub(crate) async fn end(
 
 /// Asks the board to stop an operation, until it confirms; the operation's own answer tells what came of it.
 pub(super) async fn stop(route: Route, id: OperationId, project: ProjectId) {
+    if route.online.is_legacy() {
+        tracing::info!(operation = %id, board = %route.board, legacy = true, "an upstream board cannot stop what it works on");
+        return;
+    }
     while !route.online.gone.has_begun() && !asked_to_stop(&route, id, project.clone()).await {
         rest(&route).await;
         let row = operations::get(route.boards.store(), None, id).await;
@@ -179,10 +194,10 @@ async fn asked_to_stop(route: &Route, id: OperationId, project: ProjectId) -> bo
         now,
         Some(now.after(STOP_TIMEOUT)),
     );
-    let agent = route.boards.agent();
     let arguments = call.arguments();
     let called =
-        call::call(agent, route.board, &route.online, &request, arguments, STOP_TIMEOUT).await;
+        call::call(&route.boards, route.board, &route.online, &request, arguments, STOP_TIMEOUT)
+            .await;
     match called.map(rpc::Envelope::into_value) {
         Ok(Ok(_)) => true,
         // It has ended at the same moment, or has not arrived yet.

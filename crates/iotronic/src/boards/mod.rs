@@ -1,7 +1,7 @@
 //! The way to the boards: their control sessions, their links, and the commands that wait for them.
 //!
 //! Floors inside: `policy` decides who enters the router, `registry` knows who is there, `agent` answers machines (`enrol`,
-//! `connection`), `query` asks a board something at once, `outbox` and `delivery` bring stored commands, `links` holds the
+//! `connection`), `legacy` is all that for upstream boards, `query` asks a board something at once, `outbox` and `delivery` bring stored commands, `links` holds the
 //! data links. Invariant: a command goes to a board only out of the store. Deliberately not here: who may ask what (`app`),
 //! HTTP (`http/wamp`, `http/tunnel` hand connections in), public ports (`ingress`).
 
@@ -10,6 +10,7 @@ mod call;
 mod connection;
 mod delivery;
 mod enrol;
+mod legacy;
 mod link;
 mod links;
 mod outbox;
@@ -18,16 +19,18 @@ mod query;
 mod registry;
 
 pub(crate) use delivery::end;
+pub use legacy::Terms as LegacyTerms;
 pub use links::Links;
 
 use crate::settings::Settings;
 use base::clock::Clock;
 use base::key::KeyPair;
 use base::tasks::{Shutdown, Tasks};
+use legacy::Legacy;
 use model::access::Principal;
 use model::{BoardId, Kind, Timestamp};
 use policy::{Gate, Kick, Kicks};
-use registry::Registry;
+use registry::{Online, Registry};
 use rpc::{Call, Fault};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -64,6 +67,7 @@ struct Inner {
     registry: Arc<Registry>,
     router: wamp::Router<Gate>,
     agent: wamp::Session,
+    legacy: Option<Legacy>,
     links: Links,
     kicks: Kicks,
     tasks: Tasks,
@@ -72,7 +76,7 @@ struct Inner {
 }
 
 impl Boards {
-    /// Opens the router and answers machines from now on. To be called inside a runtime, after
+    /// Opens the router, and upstream boards' one when there are `legacy` terms, and answers machines from now on. To be called inside a runtime, after
     /// [`store::boards::all_offline_at_start`].
     ///
     /// # Errors
@@ -82,6 +86,7 @@ impl Boards {
         clock: Arc<dyn Clock>,
         key: KeyPair,
         settings: &Settings,
+        legacy: Option<LegacyTerms>,
     ) -> Result<Self, Fault> {
         let registry = Arc::<Registry>::default();
         let (kicks, kicked) = mpsc::channel(KICKS);
@@ -96,7 +101,9 @@ impl Boards {
         let watch = settings.liveness.watch();
         let router = wamp::Router::new(router_settings(watch), gate);
         let agent = router.local(AGENT, AGENT);
+        let legacy = legacy.map(|terms| Legacy::new(Arc::clone(&registry), terms, watch));
         let boards = Self(Arc::new(Inner {
+            legacy,
             store,
             clock,
             key,
@@ -109,12 +116,14 @@ impl Boards {
             report_every_s: settings.liveness.report_every_s,
             watch,
         }));
-        agent::register(&boards).await.map_err(|error| {
+        let unregistered = |error| {
             Fault::new(
                 Kind::Internal,
                 format!("the agent's procedures cannot be registered: {error}"),
             )
-        })?;
+        };
+        agent::register(&boards).await.map_err(unregistered)?;
+        legacy::answer(&boards).await.map_err(unregistered)?;
         boards.keep(kicked);
         Ok(boards)
     }
@@ -151,10 +160,16 @@ impl Boards {
         self.0.registry.online(id).is_some()
     }
 
+    /// Whether the board has a session, callable or not yet.
+    #[must_use]
+    pub fn is_connected(&self, id: BoardId) -> bool {
+        self.0.registry.session(id).is_some()
+    }
+
     /// The native protocol spoken with it now; none while it is away.
     #[must_use]
     pub fn protocol(&self, id: BoardId) -> Option<u32> {
-        self.0.registry.online(id).map(|online| online.protocol)
+        self.0.registry.online(id).map(|online| online.protocol())
     }
 
     /// How many boards can be called now.
@@ -218,6 +233,32 @@ impl Boards {
         tracing::debug!(?peer, %ended, "a control session ended");
     }
 
+    /// Runs an upstream board's control session to its end; without legacy terms nobody gets in.
+    pub(crate) async fn serve_legacy<S>(
+        &self,
+        socket: WebSocket<S>,
+        serialiser: wamp::Serialiser,
+        peer: Option<SocketAddr>,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        if let Some(legacy) = self.legacy() {
+            legacy.serve(socket, serialiser, peer).await;
+        }
+    }
+
+    /// Tells an upstream board that is connected to forget what it knows, because it is given up.
+    pub(crate) async fn say_farewell(&self, id: BoardId) {
+        let online = self.0.registry.online(id).filter(Online::is_legacy);
+        if let (Some(legacy), Some(online)) = (self.legacy(), online) {
+            legacy::say_farewell(legacy, id, online.session).await;
+        }
+    }
+
+    fn legacy(&self) -> Option<&Legacy> {
+        self.0.legacy.as_ref()
+    }
+
     /// The watch over a link.
     fn watch(&self) -> websocket::Settings {
         self.0.watch
@@ -228,7 +269,7 @@ impl Boards {
         &self.0.key
     }
 
-    fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         &self.0.store
     }
 
@@ -241,7 +282,12 @@ impl Boards {
         let links = self.0.links.take_all();
         let links = links.iter().map(|link| link.shutdown(grace));
         let links = futures_util::future::join_all(links);
-        tokio::join!(links, self.0.router.shutdown(grace));
+        let legacy = async {
+            if let Some(legacy) = self.legacy() {
+                legacy.shutdown(grace).await;
+            }
+        };
+        tokio::join!(links, self.0.router.shutdown(grace), legacy);
         self.0.tasks.clone().finish(grace).await;
         let departed = self.0.registry.departed_now();
         if let Err(error) = connection::store_departures(self, departed).await {
@@ -292,7 +338,11 @@ fn router_settings(watch: websocket::Settings) -> wamp::RouterSettings {
 async fn keep_kicks(boards: Boards, mut kicked: mpsc::Receiver<Kick>) {
     while let Some(Kick { session, reason }) = kicked.recv().await {
         tracing::info!(session, reason, "ending a session");
-        boards.0.router.kill(session, wamp::uri::error::KILLED);
+        if !boards.0.router.kill(session, wamp::uri::error::KILLED)
+            && let Some(legacy) = boards.legacy()
+        {
+            legacy.kill(session);
+        }
     }
 }
 
@@ -303,6 +353,12 @@ async fn keep_enrolling(boards: Boards) {
         check.tick().await;
         for session in boards.registry().enrolling_for(ENROLLING_LIFETIME) {
             boards.kick(session, "a machine that enrols stays no longer than a minute".to_owned());
+        }
+        for session in boards.legacy().map(Legacy::overdue_strangers).unwrap_or_default() {
+            boards.kick(
+                session,
+                "a machine that is no board stays no longer than a minute".to_owned(),
+            );
         }
     }
 }

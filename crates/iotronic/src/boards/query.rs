@@ -35,7 +35,7 @@ pub(super) async fn query(
     );
     let arguments = call.arguments();
     let recorded = short(Value::Array(arguments.clone()));
-    let called = call::call(boards.agent(), board.id, &online, &request, arguments, timeout).await;
+    let called = call::call(boards, board.id, &online, &request, arguments, timeout).await;
     let answer = match called {
         Ok(envelope) => envelope.into_value(),
         Err(failure) => Err(fault(board, failure, timeout)),

@@ -25,12 +25,45 @@ pub(super) enum Entry {
 pub(super) struct Online {
     /// Its session.
     pub(super) session: u64,
-    /// Native protocol spoken with it.
-    pub(super) protocol: u32,
+    /// How one speaks with it.
+    pub(super) dialect: Dialect,
     /// Rings when there are commands for it.
     pub(super) doorbell: Arc<Notify>,
     /// Given when the session is over.
     pub(super) gone: Shutdown,
+}
+
+/// How one speaks with a board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// Natively, in this version.
+    Native(u32),
+    /// As upstream's cloud does.
+    Upstream(Lead),
+}
+
+/// What the arguments of a call to an upstream board begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lead {
+    /// The request.
+    Request,
+    /// The arguments proper: agents before 0.4.9.
+    Nothing,
+}
+
+impl Online {
+    /// The native protocol; 0 for upstream boards.
+    pub(super) fn protocol(&self) -> u32 {
+        match self.dialect {
+            Dialect::Native(protocol) => protocol,
+            Dialect::Upstream(_) => 0,
+        }
+    }
+
+    /// Whether it is an upstream board, to which nothing is ever sent again.
+    pub(super) fn is_legacy(&self) -> bool {
+        matches!(self.dialect, Dialect::Upstream(_))
+    }
 }
 
 /// All that are connected.
@@ -81,6 +114,17 @@ impl Registry {
                 Some(old.session)
             }
         }
+    }
+
+    /// A session has become a board, which has no other; else gives that other one.
+    pub(super) fn occupy(&self, session: u64, board: BoardId) -> Result<(), u64> {
+        let mut state = self.state();
+        if let Some(live) = state.boards.get(&board) {
+            return Err(live.session);
+        }
+        state.sessions.insert(session, (Entry::Board(board), Instant::now()));
+        state.boards.insert(board, Live { session, reachable: false, online: None });
+        Ok(())
     }
 
     /// A session has left.
@@ -149,13 +193,13 @@ impl Registry {
         &self,
         board: BoardId,
         session: u64,
-        protocol: u32,
+        dialect: Dialect,
     ) -> Option<Online> {
         let mut state = self.state();
         let live = state.boards.get_mut(&board).filter(|live| live.session == session)?;
         let online = live.online.take().map_or_else(
-            || Online { session, protocol, doorbell: Arc::default(), gone: Shutdown::new() },
-            |before| Online { protocol, ..before },
+            || Online { session, dialect, doorbell: Arc::default(), gone: Shutdown::new() },
+            |before| Online { dialect, ..before },
         );
         live.online = Some(online.clone());
         Some(online)
@@ -219,14 +263,14 @@ mod tests {
         let registry = Registry::default();
         let board = BoardId::new();
         assert_eq!(registry.joined(1, Entry::Board(board)), None);
-        let first = registry.came_online(board, 1, 1).unwrap();
+        let first = registry.came_online(board, 1, Dialect::Native(1)).unwrap();
         assert_eq!(registry.joined(2, Entry::Board(board)), Some(1));
         assert!(first.gone.has_begun());
         assert!(registry.online(board).is_none(), "the new session has not connected yet");
-        registry.came_online(board, 2, 1).unwrap();
+        registry.came_online(board, 2, Dialect::Native(1)).unwrap();
         registry.left(1);
         assert_eq!(registry.online(board).unwrap().session, 2);
-        assert!(registry.came_online(board, 1, 1).is_none());
+        assert!(registry.came_online(board, 1, Dialect::Native(1)).is_none());
     }
 
     #[test]
@@ -234,7 +278,7 @@ mod tests {
         let registry = Registry::default();
         let board = BoardId::new();
         registry.joined(7, Entry::Board(board));
-        let online = registry.came_online(board, 7, 1).unwrap();
+        let online = registry.came_online(board, 7, Dialect::Native(1)).unwrap();
         registry.left(7);
         assert!(online.gone.has_begun());
         assert_eq!(registry.departed_now(), [board]);

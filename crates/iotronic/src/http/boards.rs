@@ -170,6 +170,7 @@ pub(crate) fn summary(row: BoardRow) -> Summary {
         created_at: row.created_at,
         updated_at: (row.updated_at != row.created_at).then_some(row.updated_at),
         revision: row.revision,
+        legacy: row.legacy,
     }
 }
 

@@ -5,6 +5,7 @@
 //! Deliberately not here: which ports are handed out (the store), links (`boards`), the bytes (`tunnel`).
 
 mod listener;
+mod wstun;
 
 use crate::boards::Boards;
 use crate::settings::Settings;
@@ -15,11 +16,14 @@ use model::{BoardId, Kind, ServiceId};
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::exposures::ExposureRow;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+use tunnel::wstun::Server;
+use wstun::Allow;
 
 type Key = (BoardId, ServiceId);
 
@@ -31,6 +35,7 @@ struct Inner {
     boards: Boards,
     address: IpAddr,
     terms: Terms,
+    wstun: Server<Allow>,
     state: Mutex<State>,
     shutdown: Shutdown,
 }
@@ -44,7 +49,12 @@ struct State {
 
 enum Port {
     Open(Listener),
-    Failed { exposure: ExposureRow, problem: String },
+    /// Of an upstream board: opened by its wstun control socket, for as long as that lives.
+    Tunnelled(u16),
+    Failed {
+        exposure: ExposureRow,
+        problem: String,
+    },
 }
 
 impl Ingress {
@@ -52,7 +62,14 @@ impl Ingress {
     #[must_use]
     pub fn new(boards: Boards, settings: &Settings) -> Self {
         let total = usize::try_from(settings.limits.service_connections).unwrap_or(usize::MAX);
+        let tunnels = tunnel::wstun::Settings {
+            bind: settings.services.listen,
+            liveness: settings.liveness.watch(),
+            max_connections: total,
+            ..tunnel::wstun::Settings::default()
+        };
         Self(Arc::new(Inner {
+            wstun: Server::new(tunnels, Allow { boards: boards.clone() }),
             boards,
             address: settings.services.listen,
             terms: Terms {
@@ -84,6 +101,10 @@ impl Ingress {
         }
         let bound = TcpListener::bind(SocketAddr::new(self.0.address, port)).await;
         match bound {
+            Ok(_free) if exposure.legacy => {
+                self.state().ports.insert(key, Port::Tunnelled(port));
+                Ok(())
+            }
             Ok(bound) => {
                 let listener = self.listen(key, port, bound);
                 self.state().ports.insert(key, Port::Open(listener));
@@ -109,10 +130,18 @@ impl Ingress {
     /// Closes the public port and cuts its connections.
     pub fn close(&self, board: BoardId, service: ServiceId) {
         let mut state = self.state();
-        if let Some(Port::Open(listener)) = state.ports.remove(&(board, service)) {
-            let (port, task) = listener.cut();
-            state.closing.retain(|_, task| !task.is_finished());
-            state.closing.insert(port, task);
+        match state.ports.remove(&(board, service)) {
+            Some(Port::Open(listener)) => {
+                let (port, task) = listener.cut();
+                state.closing.retain(|_, task| !task.is_finished());
+                state.closing.insert(port, task);
+            }
+            Some(Port::Tunnelled(port)) => {
+                if let Some(port) = NonZeroU16::new(port) {
+                    self.0.wstun.cut(port);
+                }
+            }
+            Some(Port::Failed { .. }) | None => {}
         }
     }
 
@@ -120,7 +149,7 @@ impl Ingress {
     #[must_use]
     pub fn problem(&self, board: BoardId, service: ServiceId) -> Option<String> {
         match self.state().ports.get(&(board, service))? {
-            Port::Open(_) => None,
+            Port::Open(_) | Port::Tunnelled(_) => None,
             Port::Failed { problem, .. } => Some(problem.clone()),
         }
     }
@@ -130,14 +159,15 @@ impl Ingress {
     pub fn connections(&self, board: BoardId, service: ServiceId) -> u32 {
         match self.state().ports.get(&(board, service)) {
             Some(Port::Open(listener)) => listener.connections(),
-            Some(Port::Failed { .. }) | None => 0,
+            // Upstream's protocol counts nothing.
+            Some(Port::Failed { .. } | Port::Tunnelled(_)) | None => 0,
         }
     }
 
     /// How many public ports are open.
     #[must_use]
     pub fn ports(&self) -> usize {
-        self.state().ports.values().filter(|port| matches!(port, Port::Open(_))).count()
+        self.state().ports.values().filter(|port| !matches!(port, Port::Failed { .. })).count()
     }
 
     /// Opens again what could not be opened before.
@@ -145,7 +175,7 @@ impl Ingress {
         let failed: Vec<ExposureRow> = {
             let state = self.state();
             let failed = state.ports.values().filter_map(|port| match port {
-                Port::Open(_) => None,
+                Port::Open(_) | Port::Tunnelled(_) => None,
                 Port::Failed { exposure, .. } => Some(exposure.clone()),
             });
             failed.collect()
@@ -164,8 +194,17 @@ impl Ingress {
         self.0.shutdown.begin();
     }
 
+    /// The tunnels of upstream boards.
+    pub(crate) fn wstun(&self) -> &Server<Allow> {
+        &self.0.wstun
+    }
+
     fn is_open(&self, key: Key, wanted: u16) -> bool {
-        matches!(self.state().ports.get(&key), Some(Port::Open(listener)) if listener.port() == wanted)
+        match self.state().ports.get(&key) {
+            Some(Port::Open(listener)) => listener.port() == wanted,
+            Some(Port::Tunnelled(port)) => *port == wanted,
+            Some(Port::Failed { .. }) | None => false,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

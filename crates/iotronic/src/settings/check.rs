@@ -32,11 +32,6 @@ pub fn load(
 impl Settings {
     fn check(&self) -> Result<(), Error> {
         let wrong = |text: &str| Err(Error::Inconsistent(text.to_owned()));
-        if self.legacy.enabled {
-            return wrong(
-                "legacy.enabled is true, and upstream boards are not in this version; leave it false",
-            );
-        }
         if self.tls.certificate.is_some() != self.tls.key.is_some() {
             return wrong("tls.certificate and tls.key belong together; set both or none");
         }
@@ -55,7 +50,23 @@ impl Settings {
         {
             return wrong("public_url must start with http:// or https://");
         }
+        self.check_legacy()?;
         self.check_numbers()
+    }
+
+    fn check_legacy(&self) -> Result<(), Error> {
+        let url = &self.legacy.public_wamp_url;
+        let rest = url.strip_prefix("ws://").or_else(|| url.strip_prefix("wss://"));
+        let authority = rest.unwrap_or_default().split('/').next().unwrap_or_default();
+        let port = authority.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+        if !url.is_empty() && port.is_none() {
+            return Err(Error::Inconsistent(
+                "legacy.public_wamp_url must be ws:// or wss://, a host, and a port: upstream's agent wants it written out, \
+                 as in wss://cloud.example:8181/"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
     }
 
     fn check_numbers(&self) -> Result<(), Error> {
@@ -110,6 +121,23 @@ mod tests {
     }
 
     #[test]
+    fn upstream_boards_are_told_a_url_with_its_port() {
+        let settings = from(&[
+            ("PUBLIC_URL", "https://cloud.example/x"),
+            ("TLS__INTERNAL", "true"),
+            ("LEGACY__PROJECTS", "city"),
+        ]);
+        let settings = settings.unwrap();
+        let listening = settings.wamp.listen;
+        assert_eq!(settings.wamp_url(&settings.public_url, listening), "wss://cloud.example:8181/");
+        assert_eq!(settings.wamp_url("http://[::1]:8812", listening), "wss://[::1]:8181/");
+        assert!(settings.legacy.projects.names("city"));
+        assert!(!settings.legacy.projects.all());
+        let given = from(&[("LEGACY__PUBLIC_WAMP_URL", "ws://a.example:99/")]).unwrap();
+        assert_eq!(given.wamp_url("http://b.example", listening), "ws://a.example:99/");
+    }
+
+    #[test]
     fn plain_text_beyond_loopback_must_be_asked_for() {
         let open = ("API__LISTEN", "0.0.0.0:8812");
         assert!(from(&[open]).unwrap_err().to_string().contains("tls.internal"));
@@ -120,7 +148,7 @@ mod tests {
     #[test]
     fn contradictions_and_unknown_keys_are_named() {
         for (pairs, named) in [
-            (vec![("LEGACY__ENABLED", "true")], "not in this version"),
+            (vec![("LEGACY__PUBLIC_WAMP_URL", "wss://cloud.example/")], "legacy.public_wamp_url"),
             (vec![("TLS__CERTIFICATE", "a.pem")], "belong together"),
             (vec![("SERVICES__PORTS", "9-3")], "range of ports"),
             (vec![("LIVENESS__IDLE_DEAD_S", "30")], "larger"),

@@ -67,7 +67,7 @@ async fn bring_link(
 }
 
 /// Sends back what comes, in capitals, and ends when its peer does.
-async fn shouting_service() -> SocketAddr {
+pub(crate) async fn shouting_service() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -89,7 +89,7 @@ async fn shouting_service() -> SocketAddr {
     address
 }
 
-async fn expose(world: &World, board: BoardId, name: &str) -> ExposureRow {
+pub(crate) async fn expose(world: &World, board: BoardId, name: &str) -> ExposureRow {
     let service = ServiceId::new();
     let new = NewService {
         extra: serde_json::json!({}),
@@ -122,11 +122,11 @@ async fn expose(world: &World, board: BoardId, name: &str) -> ExposureRow {
     .await
 }
 
-fn public(exposure: &ExposureRow) -> SocketAddr {
+pub(crate) fn public(exposure: &ExposureRow) -> SocketAddr {
     (std::net::Ipv4Addr::LOCALHOST, exposure.public_port.unwrap()).into()
 }
 
-async fn shout(address: SocketAddr, text: &str) -> std::io::Result<String> {
+pub(crate) async fn shout(address: SocketAddr, text: &str) -> std::io::Result<String> {
     let mut client = TcpStream::connect(address).await?;
     client.write_all(text.as_bytes()).await?;
     client.shutdown().await?;

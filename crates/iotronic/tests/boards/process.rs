@@ -117,7 +117,7 @@ fn settings_are_checked_before_anything_happens() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     for (settings, named) in [
-        (("LEGACY__ENABLED", "true"), "not in this version"),
+        (("LEGACY__PUBLIC_WAMP_URL", "wss://x/"), "legacy.public_wamp_url"),
         (("API__LISTEN", "0.0.0.0:0"), "tls.internal"),
         (("SERVICES__PORTS", "x"), "range of ports"),
         (("TYPO", "1"), "typo"),

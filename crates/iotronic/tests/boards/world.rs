@@ -73,6 +73,11 @@ impl World {
         self.serving = Some(serving);
     }
 
+    /// Where upstream boards are let in.
+    pub(crate) fn upstream(&self) -> serve::Addresses {
+        self.serving.as_ref().unwrap().legacy.unwrap()
+    }
+
     pub(crate) async fn stop(&mut self) {
         self.serving.take().unwrap().finish().await;
     }

@@ -79,9 +79,11 @@ pub async fn decommission(
         refuse(tx, key, id, "decommissioned").await?;
     }
     operations::abandon_all(tx, id).await?;
-    for text in
-        ["DELETE FROM exposures WHERE board = $1", "DELETE FROM injections WHERE board = $1"]
-    {
+    for text in [
+        "DELETE FROM exposures WHERE board = $1",
+        "DELETE FROM injections WHERE board = $1",
+        "UPDATE upstream_boards SET code = NULL WHERE board = $1",
+    ] {
         tx.execute(Statement::new("decommission a board", text).bind(id)).await?;
     }
     let statement = Statement::new(

@@ -107,6 +107,8 @@ pub struct OperationRow {
     pub subject: Option<Value>,
     /// Grows with every change (ETag).
     pub revision: i64,
+    /// Whether the board is an upstream one.
+    pub legacy: bool,
 }
 
 /// A command to store.
@@ -133,11 +135,14 @@ pub struct NewOperation {
 }
 
 const SELECT: &str = "SELECT id, project, board, kind, method, arguments, state, idempotent, created_by, created_at, \
-     deadline, sent_at, ended_at, result, fault, attempts, cancel_requested, subject, revision FROM operations WHERE 1 = 1";
+     deadline, sent_at, ended_at, result, fault, attempts, cancel_requested, subject, revision, \
+     EXISTS (SELECT 1 FROM upstream_boards u WHERE u.board = operations.board AND u.legacy = 1) AS legacy \
+     FROM operations WHERE 1 = 1";
 
 /// As [`SELECT`], without what may be large: a list of a thousand rows must not fill the memory.
 const SELECT_LIGHT: &str = "SELECT id, project, board, kind, method, 'null' AS arguments, state, idempotent, created_by, \
-     created_at, deadline, sent_at, ended_at, NULL AS result, fault, attempts, cancel_requested, subject, revision \
+     created_at, deadline, sent_at, ended_at, NULL AS result, fault, attempts, cancel_requested, subject, revision, \
+     EXISTS (SELECT 1 FROM upstream_boards u WHERE u.board = operations.board AND u.legacy = 1) AS legacy \
      FROM operations WHERE 1 = 1";
 
 /// Stores a command, pending.
@@ -220,5 +225,6 @@ fn read(row: &Row) -> Result<OperationRow, Error> {
         cancel_requested: row.yes("cancel_requested")?,
         subject: row.json_optional("subject")?,
         revision: row.int("revision")?,
+        legacy: row.yes("legacy")?,
     })
 }

@@ -128,7 +128,11 @@ pub(super) async fn note(
     .bind(row.state.word())
     .bind(text);
     tx.execute(statement).await?;
-    let body = json!({ "board": row.board, "method": row.method, "subject": row.subject });
+    let body = if row.legacy {
+        json!({ "board": row.board, "method": row.method, "subject": row.subject, "legacy": true })
+    } else {
+        json!({ "board": row.board, "method": row.method, "subject": row.subject })
+    };
     let event = NewEvent::about(WHAT, row.state.word(), &row.project, row.id, body);
     tx.event(event).await.map(|_| ())
 }

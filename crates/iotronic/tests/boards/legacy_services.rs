@@ -1,0 +1,78 @@
+//! Services of upstream boards, by the tunnels that upstream's boards bring.
+
+use crate::forwarding::{expose, public, shout, shouting_service};
+use crate::rod::{Rod, open_world, willing};
+use crate::world::eventually;
+use model::BoardId;
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroU16;
+use tokio::net::TcpStream;
+use tunnel::wstun::{Asked, Client, ClientError, ClientSettings, Dialer};
+
+struct Ways {
+    cloud: SocketAddr,
+    target: SocketAddr,
+}
+
+impl Dialer for Ways {
+    type Cloud = TcpStream;
+    type Target = TcpStream;
+
+    async fn cloud(&self) -> io::Result<TcpStream> {
+        TcpStream::connect(self.cloud).await
+    }
+
+    async fn target(&self) -> io::Result<TcpStream> {
+        TcpStream::connect(self.target).await
+    }
+}
+
+fn client(
+    cloud: SocketAddr,
+    target: SocketAddr,
+    port: u16,
+    board: Option<BoardId>,
+) -> Client<Ways> {
+    let asked = Asked {
+        host: cloud.to_string(),
+        port: NonZeroU16::new(port).unwrap(),
+        board: board.map(|board| board.to_string()),
+    };
+    Client::new(asked, Ways { cloud, target }, ClientSettings::default())
+}
+
+#[tokio::test]
+async fn a_board_opens_the_port_of_its_own_service_and_no_other() {
+    let world = open_world().await;
+    let rod = Rod::online(&world, "lamp", willing()).await;
+    let other = Rod::online(&world, "other", willing()).await;
+    let exposure = expose(&world, rod.id, "shout").await;
+    let (cloud, service) = (world.upstream().wstun, shouting_service().await);
+    let port = exposure.public_port.unwrap();
+    assert!(TcpStream::connect(public(&exposure)).await.is_err(), "no tunnel, no port");
+
+    for (port, board) in [(port, Some(other.id)), (22, Some(rod.id)), (port - 1, None)] {
+        let refused = client(cloud, service, port, board).connect().await.err().unwrap();
+        let ClientError::Handshake(refused) = refused else { panic!("{refused}") };
+        assert!(refused.to_string().contains("403"), "{port} {board:?}: {refused}");
+    }
+
+    for board in [Some(rod.id), None] {
+        let mut client = client(cloud, service, port, board);
+        // The port of the tunnel before may be on its way out.
+        let control = client.connect().await.unwrap();
+        let running = tokio::spawn(async move { client.serve(control).await.to_string() });
+        eventually("bytes pass", || shout(public(&exposure), "hello")).await;
+        assert_eq!(shout(public(&exposure), "again").await.unwrap(), "AGAIN");
+        world.cloud().ingress.close(exposure.board, exposure.service);
+        running.await.unwrap();
+        assert!(TcpStream::connect(public(&exposure)).await.is_err(), "closed with the exposure");
+        world.cloud().ingress.open(&exposure).await.unwrap();
+    }
+
+    rod.session.close();
+    world.until_status(rod.id, model::board::Status::Offline).await;
+    let refused = client(cloud, service, port, Some(rod.id)).connect().await.err().unwrap();
+    assert!(refused.to_string().contains("403"), "the board is away: {refused}");
+}
