@@ -65,6 +65,7 @@ pub(crate) fn figures(stage: &mut Stage) -> Vec<Figure> {
         .upstream("41 ms at best")
         .beside(spread(&accepted)),
         Figure::new("command, carried out and its end known, p50, quietest round", ended_ms, "ms")
+            .goal(goal)
             .upstream("41 ms at best")
             .beside(format!("{}; {} synced writes", spread(&ended), short(ended_ms / commit))),
         Figure::new("command, CPU", ms(processor) / (ROUNDS * COMMANDS) as f64, "ms")
