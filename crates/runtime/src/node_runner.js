@@ -94,11 +94,37 @@ function fail(error) {
   finish(describe(error), 1);
 }
 
-// What plugins may ask the board; upstream's names.
+// Records are lines of the plugin's log, whatever level was asked for.
+function makeLogger() {
+  const at = (level) => (...parts) => console.error(level, ...parts);
+  return {
+    trace: at('TRACE'),
+    debug: at('DEBUG'),
+    info: at('INFO'),
+    warn: at('WARNING'),
+    error: at('ERROR'),
+    fatal: at('CRITICAL'),
+    setLevel: () => {},
+  };
+}
+
+function localTime() {
+  const now = new Date();
+  return new Date(now.getTime() - now.getTimezoneOffset() * 60000).toISOString();
+}
+
+// What plugins may ask the board; the names of upstream's agents, 2.x included.
 function makeApi(context) {
   const facts = context !== null && typeof context === 'object' ? context : {};
+  const place = (Array.isArray(facts.location) ? facts.location[0] : facts.location) || {};
   return {
     context: facts,
+    getLogger: makeLogger,
+    getPosition: () => ({ altitude: place.altitude, longitude: place.longitude, latitude: place.latitude }),
+    getExtraInfo: () => facts.extra || 'NA',
+    getBoardId: () => facts.uuid,
+    getLocalTime: localTime,
+    getUtcTime: () => new Date().toISOString(),
     getBoardID: () => facts.uuid,
     getBoardName: () => facts.name,
     getLocation: () => facts.location,

@@ -159,11 +159,26 @@ class Api:
     def getBoardID(self):
         return self.context.get("uuid")
 
+    getBoardId = getBoardID
+
     def getBoardName(self):
         return self.context.get("name")
 
+    def getExtraInfo(self):
+        return self.context.get("extra") or "NA"
+
+    def getLogger(self, name, level="debug"):
+        return Logger(name)
+
     def getLocation(self):
         return self.context.get("location")
+
+    def getPosition(self):
+        location = self.getLocation()
+        if isinstance(location, list):
+            location = location[0] if location else None
+        place = location if isinstance(location, dict) else {}
+        return {name: place.get(name) for name in ("altitude", "longitude", "latitude")}
 
     def getBoardGpio(self):
         raise RuntimeError("this board gives plugins no pins")
@@ -210,6 +225,8 @@ def provide_upstream_modules(api):
         module(package)
         module(package + ".Plugin", Plugin=Plugin)
         module(package + ".pluginApis", **calls)
+    # The name that plugins of the 2.x agents import.
+    module("plugin_apis", **calls)
     module("oslo_log")
     module("oslo_log.log", getLogger=Logger)
 

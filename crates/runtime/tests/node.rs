@@ -52,6 +52,20 @@ async fn every_shape_of_main_is_called_with_what_it_accepts() {
 }
 
 #[tokio::test]
+async fn a_plugin_of_the_2_x_agents_finds_its_api() {
+    let world = World::new(Language::Node);
+    let source = "exports.main = function (plugin_name, arguments, api, callback) {
+        var logger = api.getLogger(plugin_name, 'debug');
+        logger.info('says', arguments.says);
+        var place = api.getPosition();
+        var times = [api.getLocalTime(), api.getUtcTime()];
+        callback('OK', [plugin_name, arguments.says, Object.keys(place).length, api.getExtraInfo(), times.length]);
+    };";
+    let answer = world.call(node(source), json!({"says": "hey"})).await;
+    assert_eq!(answer, Ok(json!(["lamp", "hey", 3, "NA", 2])));
+}
+
+#[tokio::test]
 async fn errors_are_heard_however_they_are_raised() {
     let world = World::new(Language::Node);
     let ways = [

@@ -102,6 +102,19 @@ async fn every_shape_of_main_is_called_with_what_it_accepts() {
 }
 
 #[tokio::test]
+async fn a_plugin_of_the_2_x_agents_finds_its_api() {
+    let world = World::new(Language::Python);
+    let source = "import plugin_apis
+def main(name, params, api):
+    log = api.getLogger(name)
+    log.info('says %s', params['says'])
+    return [name, params['says'], api.getExtraInfo(), plugin_apis.getExtraInfo(), api.getPosition()['latitude']]
+";
+    let answer = world.call(python(source), json!({"says": "hey"})).await;
+    assert_eq!(answer, Ok(json!(["lamp", "hey", "NA", "NA", null])));
+}
+
+#[tokio::test]
 async fn exit_handlers_run_and_threads_left_behind_do_not_block() {
     let world = World::new(Language::Python);
     let source = python(

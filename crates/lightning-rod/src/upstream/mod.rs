@@ -238,5 +238,6 @@ fn context(me: &Board) -> Map<String, Value> {
     context.insert("uuid".into(), json!(me.uuid.to_string()));
     context.insert("name".into(), json!(me.name));
     context.insert("location".into(), me.location.clone());
+    context.insert("extra".into(), me.extra.clone());
     context
 }

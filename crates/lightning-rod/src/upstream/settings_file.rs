@@ -68,6 +68,7 @@ pub(crate) struct Board {
     /// Host name of the cloud's agent, in front of its procedures.
     pub(crate) agent: String,
     pub(crate) location: Value,
+    pub(crate) extra: Value,
     pub(crate) at: Router,
 }
 
@@ -178,6 +179,7 @@ fn registered(value: &Value, board: &Value) -> Result<Board, String> {
         status,
         agent,
         location: board.get("location").cloned().unwrap_or_default(),
+        extra: value.pointer("/iotronic/extra").cloned().unwrap_or_default(),
         at: router(value, "main-agent")?,
     })
 }
