@@ -17,7 +17,7 @@ use model::{BoardId, Kind, Name, ProjectId};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// What went wrong with the folder.
@@ -39,6 +39,16 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// Root is about to leave files in the folder that the agent's user could not read.
+    #[error(
+        "{path} belongs to another user; run this as that user: sudo -u '#{owner}' lightning-rod …"
+    )]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+    },
     /// Another process is at work here.
     #[error("another agent holds {0}; stop it first, or give another folder with --home")]
     Locked(PathBuf),
@@ -50,6 +60,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::File { .. } | Self::Damaged { .. } => Kind::Internal,
+            Self::Foreign { .. } => Kind::Forbidden,
             Self::Locked(_) => Kind::Conflict,
         }
     }
@@ -107,15 +118,17 @@ impl Home {
     /// Opens the folder, and makes it (mode 0700) when missing.
     ///
     /// # Errors
-    /// It cannot be made.
+    /// It cannot be made, or root opens what is another user's.
     pub fn open(dir: &Path) -> Result<Self, Error> {
-        std::fs::DirBuilder::new()
+        let (dir, owner) = std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(dir)
             .and_then(|()| dir.canonicalize())
-            .map(|dir| Self { dir })
-            .map_err(Error::at(dir))
+            .and_then(|dir| dir.metadata().map(|found| (dir, found.uid())))
+            .map_err(Error::at(dir))?;
+        check_owner(&dir, owner, rustix::process::geteuid().as_raw())?;
+        Ok(Self { dir })
     }
 
     /// The path of something in the folder.
@@ -213,6 +226,14 @@ impl Home {
     }
 }
 
+/// Root may write anywhere; whoever else may not is told by the system.
+fn check_owner(dir: &Path, owner: u32, me: u32) -> Result<(), Error> {
+    if me == 0 && owner != 0 {
+        return Err(Error::Foreign { path: dir.to_owned(), owner });
+    }
+    Ok(())
+}
+
 fn read_if_there(path: &Path) -> Result<Option<String>, Error> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
@@ -244,6 +265,15 @@ mod tests {
         assert_eq!(home.identity().unwrap(), Some(identity));
         std::fs::write(home.path("board.json"), "{").unwrap();
         assert!(matches!(home.identity(), Err(Error::Damaged { .. })));
+    }
+
+    #[test]
+    fn root_leaves_no_files_in_the_folder_of_the_agents_user() {
+        let dir = Path::new("/var/lib/lightning-rod");
+        let error = check_owner(dir, 998, 0).unwrap_err();
+        assert!(error.to_string().contains("sudo -u '#998'"), "{error}");
+        assert!(check_owner(dir, 0, 0).is_ok());
+        assert!(check_owner(dir, 998, 998).is_ok());
     }
 
     #[test]
