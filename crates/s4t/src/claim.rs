@@ -8,11 +8,11 @@ use crate::session::Session;
 use api::claims::{Claim, Made, New, PATH};
 use api::client::{Method, escape};
 use clap::{Args, Subcommand};
-use model::Name;
+use model::{ClaimId, Kind, Name};
 use serde_json::Value;
 
 const COLUMNS: &[&str] =
-    &["id", "name", "uses_left", "uses", "expires_at", "replaces", "revoked_at"];
+    &["id", "name", "uses_left", "uses", "labels", "expires_at", "replaces", "revoked_at"];
 
 /// Claims: rights to enrol boards.
 #[derive(Subcommand)]
@@ -23,12 +23,12 @@ pub(crate) enum Command {
     List,
     /// Show one.
     Show {
-        /// Its id.
+        /// Its id, or its name when no other claim has it.
         claim: String,
     },
     /// Withdraw one; boards enrolled with it stay.
     Delete {
-        /// Its id.
+        /// Its id, or its name when no other claim has it.
         claim: String,
     },
 }
@@ -54,18 +54,40 @@ pub(crate) struct Claiming {
 
 impl Command {
     pub(crate) fn run(self, session: &Session, out: &mut Output) -> Result<(), Failure> {
-        let path = |claim: &str| format!("{PATH}/{}", escape(claim));
         match self {
             Self::Create(claiming) => claiming.run(session, out),
             Self::List => {
                 out.list(&all_pages::<Value>(session, PATH, Query::default(), None)?, COLUMNS)
             }
-            Self::Show { claim } => out.one(&session.client.get::<Claim>(&path(&claim))?, &[]),
+            Self::Show { claim } => {
+                out.one(&session.client.get::<Claim>(&path(session, &claim)?)?, &[])
+            }
             Self::Delete { claim } => {
                 let none: Option<&()> = None;
-                session.client.request::<Value>(&Method::DELETE, &path(&claim), none, &[])?;
+                let path = path(session, &claim)?;
+                session.client.request::<Value>(&Method::DELETE, &path, none, &[])?;
                 Ok(())
             }
+        }
+    }
+}
+
+/// The path of a claim. The cloud knows claims by id alone, because their names repeat.
+fn path(session: &Session, claim: &str) -> Result<String, Failure> {
+    if claim.parse::<ClaimId>().is_ok() {
+        return Ok(format!("{PATH}/{}", escape(claim)));
+    }
+    let all = all_pages::<Claim>(session, PATH, Query::default(), None)?;
+    let named: Vec<_> = all.into_iter().filter(|other| other.name.as_str() == claim).collect();
+    let help = "`s4t claim list` shows the ids";
+    match named.as_slice() {
+        [one] => Ok(format!("{PATH}/{}", one.id)),
+        [] => {
+            Err(Failure::new(Kind::NotFound, format!("no claim has the name {claim}")).help(help))
+        }
+        _ => {
+            let text = format!("{} claims have the name {claim}", named.len());
+            Err(Failure::new(Kind::Conflict, text).help(help))
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Rendering: the API's own JSON, or the same as YAML, CSV, plain values or a table.
 //!
-//! Invariant: json and yaml show everything the API said; tables, csv and value show the columns of the noun, or those chosen
-//! with `-c`.
+//! Invariants: json and yaml show everything the API said; tables, csv and value show the columns of the noun, or those chosen
+//! with `-c`; what boards and plugins wrote cannot command the terminal.
 
 use crate::failure::Failure;
 use clap::{Args, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write as _};
 
 /// How results look.
@@ -61,7 +62,7 @@ impl Output {
             Format::Yaml => yaml(&Value::Array(items))?,
             Format::Csv => csv_text(&columns, &rows(&items, &columns))?,
             Format::Value => lines(&rows(&items, &columns)),
-            Format::Table => table(&columns, rows(&items, &columns)),
+            Format::Table => table(&columns, first_lines(rows(&items, &columns))),
         };
         print(&text)
     }
@@ -178,17 +179,39 @@ fn lines(rows: &[Vec<String>]) -> String {
 
 fn table(columns: &[String], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(columns);
     table.add_rows(rows);
     let text = table.to_string();
     text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
+/// One row stays one line; `show` has the rest.
+fn first_lines(rows: Vec<Vec<String>>) -> Vec<Vec<String>> {
+    let first = |cell: String| match cell.split_once('\n') {
+        Some((line, _)) => format!("{line} …"),
+        None => cell,
+    };
+    rows.into_iter().map(|row| row.into_iter().map(first).collect()).collect()
+}
+
+/// Control characters made visible: text of strangers may hold what moves the cursor or changes the terminal.
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    let is_command = |char: char| char.is_control() && char != '\n' && char != '\t';
+    if !text.contains(is_command) {
+        return text.into();
+    }
+    let shown = text.chars().map(|char| match is_command(char) {
+        true => char.escape_default().to_string(),
+        false => char.into(),
+    });
+    shown.collect::<String>().into()
+}
+
 fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
+    // A pipe or a file gets the bytes as they are.
+    let text = if out.is_terminal() { harmless(text) } else { text.into() };
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Failure::output)
 }
 
@@ -204,6 +227,18 @@ mod tests {
         assert_eq!(cell(&item, "facts.model"), "Pi");
         assert_eq!(cell(&item, "none"), "");
         assert_eq!(cell(&item, "absent"), "");
+    }
+
+    #[test]
+    fn a_strangers_text_cannot_command_the_terminal() {
+        assert_eq!(harmless("a\tb\né"), "a\tb\né");
+        assert_eq!(harmless("\u{1b}[2J\r\u{9b}x"), "\\u{1b}[2J\\r\\u{9b}x");
+    }
+
+    #[test]
+    fn a_row_of_a_table_is_one_line() {
+        let rows = vec![vec!["raised\nTraceback".to_owned(), "b".to_owned()]];
+        assert_eq!(first_lines(rows), [["raised …", "b"]]);
     }
 
     #[test]

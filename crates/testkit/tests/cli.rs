@@ -67,6 +67,10 @@ fn boards_claims_and_fleets_by_every_verb() {
     let id = withdrawn["id"].as_str().unwrap();
     assert_eq!(cell(&world, &["claim", "show", id], "uses_left"), "3");
     assert!(cell(&world, &["claim", "list"], "id").contains(id));
+    assert_eq!(cell(&world, &["claim", "show", "next"], "id"), id, "a name that is alone will do");
+    let _ = s4t(&["claim", "create", "next"]).ok();
+    let _ = s4t(&["claim", "show", "next"]).failed(7);
+    let _ = s4t(&["claim", "show", "nobody"]).failed(6);
     let _ = s4t(&["claim", "delete", id]).ok();
     let replace = s4t(&["board", "replace", "lamp-1", "-f", "value"]).ok();
     assert!(replace.starts_with("s4t1."), "{replace}");
