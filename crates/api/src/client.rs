@@ -209,14 +209,26 @@ impl Client {
             ureq::Error::Timeout(_) => Kind::Timeout,
             _ => Kind::Unreachable,
         };
-        Error::new(
-            kind,
-            format!(
-                "the cloud at {} cannot be reached: {error}; check the address and that it runs",
-                self.url
+        let (what, cure) = match certificate(error) {
+            Some(_) => (
+                "shows a certificate that is not trusted here",
+                "name the authority that signed it (--cacert; a cloud's own is authority.pem in its data folder), \
+                 and ask by a name that the certificate holds",
             ),
-        )
+            None => ("cannot be reached", "check the address and that it runs"),
+        };
+        Error::new(kind, format!("the cloud at {} {what}: {error}; {cure}", self.url))
     }
+}
+
+/// What is wrong with the peer's certificate, if that is why a request failed.
+fn certificate(error: &ureq::Error) -> Option<&rustls::Error> {
+    let found = match error {
+        ureq::Error::Rustls(error) => error,
+        ureq::Error::Io(error) => error.get_ref()?.downcast_ref()?,
+        _ => return None,
+    };
+    matches!(found, rustls::Error::InvalidCertificate(_)).then_some(found)
 }
 
 /// Where systems keep the public authorities.

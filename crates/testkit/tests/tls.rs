@@ -45,6 +45,7 @@ fn the_command_line_checks_the_authority() {
     std::fs::copy(world.admin_file(), &alone).unwrap();
     let said = Said::of(world.s4t_command().env("S4T_ADMIN_FILE", &alone).args(["board", "list"]));
     assert_eq!(said.code, 8, "{said:?}");
+    assert!(said.err.contains("--cacert"), "the cure is said: {said:?}");
     let authority = world.data().join("authority.pem");
     let mut command = world.s4t_command();
     command.env("S4T_ADMIN_FILE", &alone).args(["board", "list", "--cacert"]).arg(authority);
