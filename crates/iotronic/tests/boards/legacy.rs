@@ -92,7 +92,7 @@ async fn a_board_is_online_only_when_it_can_be_called() {
     let session = join(world.upstream().wamp, Serialiser::Json).await;
     register(&session, "CODE").await;
     assert_eq!(connect(&session, id, "0.5.0").await["result"], "SUCCESS");
-    let (seen, habit) = (Arc::default(), willing());
+    let (seen, habit) = (rod::Seen::default(), willing());
     let (last, rest) = METHODS.split_last().unwrap();
     for method in rest {
         offer(&session, id, method, &seen, &habit).await.unwrap();

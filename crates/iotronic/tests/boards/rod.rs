@@ -22,6 +22,9 @@ use wamp::{
 /// What a board does with a call: method and positional arguments to a WampMessage.
 pub(crate) type Habit = Arc<dyn Fn(String, Vec<Value>) -> BoxFuture<'static, Value> + Send + Sync>;
 
+/// Methods and their arguments, in order.
+pub(crate) type Seen = Arc<Mutex<Vec<(String, Vec<Value>)>>>;
+
 pub(crate) const METHODS: [&str; 14] = [
     "DeviceEcho",
     "DeviceReboot",
@@ -43,7 +46,7 @@ pub(crate) struct Rod {
     pub(crate) id: BoardId,
     pub(crate) session: Session,
     /// What it was called for, in order.
-    pub(crate) seen: Arc<Mutex<Vec<(String, Vec<Value>)>>>,
+    pub(crate) seen: Seen,
 }
 
 /// A world that lets upstream boards in, at the same ports whenever it is started.
@@ -130,7 +133,7 @@ pub(crate) async fn offer(
     session: &Session,
     board: BoardId,
     method: &str,
-    seen: &Arc<Mutex<Vec<(String, Vec<Value>)>>>,
+    seen: &Seen,
     habit: &Habit,
 ) -> Result<u64, RequestError> {
     let (seen, habit, name) = (Arc::clone(seen), Arc::clone(habit), method.to_owned());
@@ -155,7 +158,7 @@ impl Rod {
         let session = join(world.upstream().wamp, serialiser).await;
         let answer = connect(&session, id, version).await;
         assert_eq!(answer, json!({ "message": "", "result": "SUCCESS" }));
-        let seen = Arc::default();
+        let seen = Seen::default();
         for method in METHODS {
             offer(&session, id, method, &seen, &habit).await.unwrap();
         }

@@ -162,7 +162,9 @@ pub(super) async fn answer(boards: &Boards) -> Result<(), RequestError> {
 
 fn router_settings(watch: websocket::Settings) -> wamp::RouterSettings {
     let mut settings = wamp::RouterSettings::realm(rpc::REALM);
-    settings.liveness = watch;
+    // Upstream's agent answers no ping while it works on a call or restores its tunnels: a call in flight proves nothing.
+    settings.liveness =
+        websocket::Settings { active_ping: watch.idle_ping, active_dead: watch.idle_dead, ..watch };
     settings.max_running = MAX_ANSWERING;
     settings.bounds.pending_calls = super::MAX_CALLING;
     settings.bounds.pending_invocations = MAX_ANSWERING;
