@@ -1,0 +1,338 @@
+//! The real upstream board agent at our cloud: it registers, comes online, does what it is told, survives restarts of both
+//! sides, and is given up.
+//!
+//! The cloud runs in the test's own process, because a legacy board is made by what `/v1` calls.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use iotronic::serve::{self, Serving};
+use iotronic::settings::{Projects, Settings};
+use model::access::{Principal, Role};
+use model::board::Status;
+use model::operation::State;
+use model::plugin::{Language, OnBoot};
+use model::service::{ExposureState, Port, Protocol};
+use model::{BoardId, OperationId, PluginId, ProjectId, ServiceId, UserId};
+use rpc::plugin::{Inject, Limits, Plugin, Run, Stop};
+use rpc::service::{Enable, Service};
+use rpc::{Call, Nature};
+use serde_json::{Value, json};
+use std::io::Read as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+use store::operations::NewOperation;
+use store::upstream::UpstreamBoard;
+use tempfile::TempDir;
+use testkit::upstream::lightning_rod::{Board, CONF, first_settings};
+use testkit::{Need, Program, lacks, until};
+use tokio::runtime::Runtime;
+
+/// Interpreter, modules and a re-execution, on a busy machine.
+const START: Duration = Duration::from_secs(120);
+/// Any one call.
+const CALL: Duration = Duration::from_secs(60);
+const CODE: &str = "CODE-é-1";
+const SOURCE: &str = "from iotronic_lightningrod.modules.plugins import Plugin\n\nclass Worker(Plugin.Plugin):\n    \
+    def run(self):\n        self.q_result.put(\"你 \\\"q\\\" 'n' \\\\ \\n💡 \" + str(self.params))\n";
+const FOREVER: &str = "from iotronic_lightningrod.modules.plugins import Plugin\nimport time\n\nclass Worker(Plugin.Plugin):\n    \
+    def run(self):\n        while self._is_running:\n            time.sleep(0.1)\n";
+
+struct Cloud {
+    runtime: Runtime,
+    settings: Settings,
+    folder: TempDir,
+    serving: Option<Serving>,
+    project: ProjectId,
+    user: UserId,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wire {
+    Plain,
+    Encrypted,
+}
+
+impl Cloud {
+    fn start(at: Ipv4Addr, wire: Wire) -> Self {
+        let mut settings = Settings::default();
+        settings.api.listen = SocketAddr::from((at, 0));
+        settings.api.allow_plain = true;
+        settings.tls.internal = wire == Wire::Encrypted;
+        settings.legacy.enabled = true;
+        settings.legacy.projects = Projects::every();
+        settings.wamp.listen = SocketAddr::from((at, 8181));
+        settings.wstun.listen = SocketAddr::from((at, 8080));
+        settings.services.listen = IpAddr::V4(at);
+        settings.limits.grace_s = 2;
+        let runtime = Runtime::new().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (project, user) = (ProjectId::new(), UserId::new());
+        let mut cloud = Self { runtime, settings, folder, serving: None, project, user };
+        cloud.resume();
+        cloud
+    }
+
+    fn resume(&mut self) {
+        let options = store::Options::default();
+        let started = serve::start(self.folder.path(), self.settings.clone(), options);
+        self.serving = Some(self.runtime.block_on(started).unwrap());
+    }
+
+    fn stop(&mut self) {
+        self.runtime.block_on(self.serving.take().unwrap().finish());
+    }
+
+    fn url(&self) -> String {
+        self.settings.wamp_url(&self.cloud().public_url, self.settings.wamp.listen)
+    }
+
+    fn cloud(&self) -> &iotronic::cloud::Cloud {
+        &self.serving.as_ref().unwrap().cloud
+    }
+
+    fn make_board(&self) -> BoardId {
+        let id = BoardId::new();
+        let new = store::boards::NewBoard {
+            id,
+            name: "rod".parse().unwrap(),
+            project: self.project.clone(),
+            owner: self.user.clone(),
+            fleet: None,
+            public_key: None,
+            labels: Default::default(),
+            position: None,
+            facts: Default::default(),
+        };
+        let upstream = UpstreamBoard::new(id, Some(CODE.into()));
+        let job = self.cloud().store.write(move |tx| {
+            Box::pin(async move {
+                store::boards::create(tx, new).await?;
+                store::upstream::create(tx, &upstream).await
+            })
+        });
+        self.runtime.block_on(job).unwrap();
+        id
+    }
+
+    fn status(&self, id: BoardId) -> Status {
+        let row = store::boards::by_id(&self.cloud().store, None, id);
+        self.runtime.block_on(row).unwrap().status
+    }
+
+    fn until_status(&self, board: &mut Board, id: BoardId, wanted: Status) {
+        until(&format!("the board to be {wanted}"), START, || {
+            let now = self.status(id);
+            if now == wanted { Ok(()) } else { Err(format!("{now}\n{}", tail(&board.logs()))) }
+        });
+    }
+
+    fn query(&self, id: BoardId, call: Call) -> Result<Value, rpc::Fault> {
+        let principal = Principal {
+            user: self.user.clone(),
+            project: self.project.clone(),
+            roles: vec![Role::AdminIotProject],
+        };
+        let asked = async {
+            let row = store::boards::by_id(&self.cloud().store, None, id).await.unwrap();
+            self.cloud().boards.query(&row, &principal, call, CALL).await
+        };
+        self.runtime.block_on(asked)
+    }
+
+    /// A command that has to succeed; its result.
+    fn command(&self, board: BoardId, call: Call) -> Value {
+        let id = OperationId::new();
+        let new = NewOperation {
+            id,
+            project: self.project.clone(),
+            board,
+            method: call.method().word().to_owned(),
+            arguments: Value::Array(call.arguments()),
+            idempotent: call.method().nature() == Nature::Idempotent,
+            created_by: Some(self.user.clone()),
+            deadline: self.cloud().now().after(CALL),
+            subject: None,
+        };
+        let job = self
+            .cloud()
+            .store
+            .write(move |tx| Box::pin(async move { store::operations::submit(tx, new).await }));
+        self.runtime.block_on(job).unwrap();
+        self.cloud().boards.ring(board);
+        let row = until(&format!("the end of {}", call.method().word()), CALL, || {
+            let row = store::operations::get(&self.cloud().store, None, id);
+            let row = self.runtime.block_on(row).unwrap();
+            if row.state.has_ended() { Ok(row) } else { Err(row.state.to_string()) }
+        });
+        assert_eq!(row.state, State::Succeeded, "{row:?}");
+        row.result.unwrap_or_default()
+    }
+
+    /// A service of the board, reserved and open here.
+    fn expose(&self, board: BoardId, port: u16) -> Enable {
+        let new = store::services::NewService {
+            id: ServiceId::new(),
+            name: "greet".parse().unwrap(),
+            project: self.project.clone(),
+            port: Port::try_from(u32::from(port)).unwrap(),
+            protocol: Protocol::Tcp,
+            extra: json!({}),
+        };
+        let (service, ports) = (new.id, self.settings.services.ports.range());
+        let job = self.cloud().store.write(move |tx| {
+            Box::pin(async move {
+                store::services::create(tx, new).await?;
+                store::exposures::reserve(tx, board, service, ports, None).await?;
+                store::exposures::set_state(tx, board, service, ExposureState::Enabled).await
+            })
+        });
+        let exposure = self.runtime.block_on(job).unwrap();
+        self.runtime.block_on(self.cloud().ingress.open(&exposure)).unwrap();
+        let service = Service {
+            uuid: exposure.service,
+            name: exposure.service_name.clone(),
+            port: exposure.local_port,
+            protocol: Protocol::Tcp,
+        };
+        let public_port = Port::try_from(u32::from(exposure.public_port.unwrap())).unwrap();
+        Enable { service, public_port }
+    }
+
+    fn first_words(&self, port: Port) -> Result<String, String> {
+        let address = SocketAddr::new(self.settings.services.listen, port.number());
+        let mut client = TcpStream::connect(address).map_err(|error| error.to_string())?;
+        client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let mut words = [0; 64];
+        let read = client.read(&mut words).map_err(|error| error.to_string())?;
+        if read == 0 {
+            Err("nothing came".into())
+        } else {
+            Ok(String::from_utf8_lossy(&words[..read]).into())
+        }
+    }
+}
+
+fn tail(text: &str) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(30)..].join("\n")
+}
+
+fn plugin(name: &str, source: &str, callable: Callable) -> Plugin {
+    Plugin {
+        uuid: PluginId::new(),
+        name: name.parse().unwrap(),
+        code: source.into(),
+        callable: callable == Callable::Yes,
+        language: Language::Python,
+        revision: 1,
+        parameters: json!({}),
+        limits: Limits::default(),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Callable {
+    Yes,
+    No,
+}
+
+/// A service on the board that speaks first.
+fn greeter(board: &Board) -> Program {
+    let script = "import socket\ns = socket.create_server(('127.0.0.1', 7007))\nprint('up', flush=True)\nwhile True:\n    \
+                  c, _ = s.accept()\n    c.sendall(b'hello from the board\\n')\n    c.recv(1)\n    c.close()\n";
+    let mut command = board.island().command(Path::new("python3"));
+    let log = board.path("greeter.log");
+    let mut greeter = Program::start("a service", command.args(["-c", script]), &log);
+    greeter.line(START, |line| (line == "up").then_some(()));
+    greeter
+}
+
+/// A board that has registered and is online.
+fn online(wire: Wire) -> (Cloud, Board, BoardId) {
+    let mut board = Board::new();
+    let cloud = Cloud::start(board.cloud_address(), wire);
+    let id = cloud.make_board();
+    board.configure(&first_settings(CODE, &cloud.url()), CONF);
+    board.start();
+    cloud.until_status(&mut board, id, Status::Online);
+    (cloud, board, id)
+}
+
+fn echo(cloud: &Cloud, id: BoardId) {
+    let say = "h\u{e9}llo \"you\" 'n'\n\\ \u{1f4a1}".to_owned();
+    let said = cloud.query(id, Call::DeviceEcho(rpc::device::Echo { say: say.clone() })).unwrap();
+    assert!(said.as_str().unwrap().starts_with(&say), "{said}");
+}
+
+#[test]
+fn the_upstream_agent_lives_at_our_cloud() {
+    if lacks(Need::Networks) {
+        return;
+    }
+    let (mut cloud, mut board, id) = online(Wire::Plain);
+    let settings = board.settings();
+    assert_eq!(settings["iotronic"]["board"]["uuid"], json!(id));
+    assert_eq!(settings["iotronic"]["board"]["status"], "operative");
+    assert!(cloud.query(id, Call::DevicePing).is_ok());
+    echo(&cloud, id);
+
+    let once = plugin("once", SOURCE, Callable::Yes);
+    let inject = |plugin: &Plugin| {
+        Call::PluginInject(Box::new(Inject { plugin: plugin.clone(), on_boot: OnBoot::Wait }))
+    };
+    cloud.command(id, inject(&once));
+    let path = format!("var/lib/iotronic/plugins/{0}/{0}.py", once.uuid);
+    assert_eq!(std::fs::read_to_string(board.path(&path)).unwrap(), SOURCE);
+    let run = |plugin: &Plugin| Run { plugin: plugin.uuid, parameters: json!({ "n": 1 }) };
+    let said = cloud.command(id, Call::PluginCall(run(&once)));
+    assert_eq!(said, "你 \"q\" 'n' \\ \n💡 {'n': 1}");
+    let forever = plugin("forever", FOREVER, Callable::No);
+    cloud.command(id, inject(&forever));
+    cloud.command(id, Call::PluginStart(run(&forever)));
+    let state = cloud.query(id, Call::PluginStatus(forever.uuid)).unwrap();
+    assert_eq!(state["state"], "running");
+    cloud.command(id, Call::PluginStop(Stop { plugin: forever.uuid, delay: 0 }));
+    for plugin in [&once, &forever] {
+        cloud.command(id, Call::PluginRemove(plugin.uuid));
+    }
+    assert!(!board.path(&path).exists());
+
+    let _greeter = greeter(&board);
+    let enable = cloud.expose(id, 7007);
+    let port = enable.public_port;
+    cloud.command(id, Call::ServiceEnable(enable.clone()));
+    let said = until("bytes of the service", START, || cloud.first_words(port));
+    assert_eq!(said, "hello from the board\n");
+
+    cloud.stop();
+    cloud.resume();
+    cloud.until_status(&mut board, id, Status::Online);
+    echo(&cloud, id);
+    cloud.command(id, Call::ServiceDisable(enable.service));
+    until("the port's end", START, || match cloud.first_words(port) {
+        Err(_) => Ok(()),
+        Ok(said) => Err(said),
+    });
+
+    board.kill9();
+    cloud.until_status(&mut board, id, Status::Offline);
+    board.start();
+    cloud.until_status(&mut board, id, Status::Online);
+    echo(&cloud, id);
+}
+
+#[test]
+fn the_upstream_agent_comes_online_over_tls() {
+    if lacks(Need::Networks) {
+        return;
+    }
+    let (cloud, board, id) = online(Wire::Encrypted);
+    assert!(cloud.url().starts_with("wss://"));
+    echo(&cloud, id);
+    let _greeter = greeter(&board);
+    let enable = cloud.expose(id, 7007);
+    cloud.command(id, Call::ServiceEnable(enable.clone()));
+    let said = until("bytes of the service", START, || cloud.first_words(enable.public_port));
+    assert_eq!(said, "hello from the board\n");
+}
