@@ -3,13 +3,14 @@
 use clap::{Parser, Subcommand};
 use iotronic::{http, serve, settings, tls};
 use rustix::process::{Resource, getrlimit, setrlimit};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The Stack4Things cloud.
 #[derive(Parser)]
-#[command(name = "iotronic", version, about, disable_help_subcommand = true)]
+#[command(name = "iotronic", version, disable_help_subcommand = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -36,13 +37,13 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Openapi => {
-            print_openapi();
+            say(&http::openapi::document());
             Ok(())
         }
         Command::Serve { data, config, check_config } => load(config).and_then(|settings| {
             if check_config {
                 tls::check(&settings).map_err(|error| error.to_string())?;
-                println!("settings are good");
+                say("settings are good\n");
                 return Ok(());
             }
             run(data, settings)
@@ -57,8 +58,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn print_openapi() {
-    print!("{}", http::openapi::document());
+/// Writes to standard output; whoever closed it does not want the text, and the cloud goes on.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 fn load(config: Option<PathBuf>) -> Result<settings::Settings, String> {
@@ -79,9 +82,9 @@ fn run(data: PathBuf, settings: settings::Settings) -> Result<(), String> {
             .await
             .map_err(|error| error.to_string())?;
         if let Some(password) = &serving.password {
-            println!("the password of user admin, shown this once: {}", password.expose());
+            say(&format!("the password of user admin, shown this once: {}\n", password.expose()));
         }
-        println!("{}", serving.ready());
+        say(&format!("{}\n", serving.ready()));
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
