@@ -9,6 +9,7 @@ pub mod boards;
 pub mod cloud;
 pub mod http;
 pub mod identity;
+pub mod import;
 pub mod ingress;
 pub mod serve;
 pub mod settings;

@@ -1,7 +1,7 @@
 //! The cloud's program: parses, configures, builds, runs, drains; it decides nothing.
 
 use clap::{Parser, Subcommand};
-use iotronic::{http, serve, settings, tls};
+use iotronic::{http, import, serve, settings, tls};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -30,6 +30,8 @@ enum Command {
         #[arg(long)]
         check_config: bool,
     },
+    /// Bring boards, plugins and services from a cloud of upstream's.
+    Import(import::Arguments),
     /// Print the OpenAPI document of /v2.
     Openapi,
 }
@@ -40,6 +42,8 @@ fn main() -> ExitCode {
             say(&http::openapi::document());
             Ok(())
         }
+        Command::Import(arguments) => import::run(&arguments, &mut std::io::stdout().lock())
+            .map_err(|error| error.to_string()),
         Command::Serve { data, config, check_config } => load(config).and_then(|settings| {
             if check_config {
                 tls::check(&settings).map_err(|error| error.to_string())?;
