@@ -6,3 +6,5 @@
 mod upstream_agent;
 mod upstream_lightning_rod;
 mod upstream_oracle;
+mod upstream_rod;
+mod upstream_v1;

@@ -57,6 +57,9 @@ pub async fn create(cloud: &Cloud, caller: &Caller, new: New) -> Result<Known, E
     let code = new.code;
     let made = cloud.store.write(move |tx| {
         Box::pin(async move {
+            if upstream::by_code(&mut *tx, &code).await?.is_some() {
+                return Err(store::Error::Duplicate { what: "board", field: "code" });
+            }
             let row = store::boards::create(tx, board).await?;
             upstream::create(tx, &UpstreamBoard::new(row.id, Some(code))).await?;
             let known = upstream::update(tx, row.id, more).await?;

@@ -50,13 +50,8 @@ pub(crate) async fn frame(State(frame): State<Frame>, request: Request, next: Ne
     let id = format!("req-{}", Uuid::new_v4());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let is_v1 = v1::owns(&path);
-    let refused = if is_v1 { v1::refused(request.headers()) } else { None };
-    let inside = async {
-        match refused {
-            Some(refused) => refused,
-            None => next.run(request).await,
-        }
-    };
+    let inside =
+        async { if is_v1 { v1::frame(request, next).await } else { next.run(request).await } };
     let inside = AssertUnwindSafe(inside).catch_unwind();
     let mut response = match tokio::time::timeout(frame.limit, inside).await {
         Ok(Ok(response)) => response,
@@ -74,7 +69,7 @@ pub(crate) async fn frame(State(frame): State<Frame>, request: Request, next: Ne
     frame.counters.count(kind, began.elapsed());
     tracing::debug!(id, %method, path, status = response.status().as_u16(), took = ?began.elapsed(), "request");
     if is_v1 {
-        v1::mark(response.status(), &id, response.headers_mut());
+        v1::mark(&id, &mut response);
     }
     finish(response, &id)
 }

@@ -194,11 +194,12 @@ pub(super) async fn create(asker: Asker, State(cloud): State<Cloud>, raw: Raw) -
     if body.get("location").is_none() {
         return Err(invalid("Location is not specified."));
     }
+    let more = UpstreamChange { code: None, ..more(&body)? };
     let new = New {
         name: body.typed("name")?.ok_or_else(|| invalid("Name is not specified."))?,
         position: position(&body)?,
-        fleet: body.text("fleet")?,
-        more: UpstreamChange { code: None, ..more(&body)? },
+        fleet: fleet(&body)?,
+        more,
         code: code.clone(),
     };
     let made =
@@ -241,11 +242,7 @@ pub(super) async fn change(
     let change = Change {
         name: body.typed("name")?,
         position: position(&body)?,
-        fleet: body
-            .has("fleet")
-            .then(|| body.text("fleet"))
-            .transpose()?
-            .map(Option::unwrap_or_default),
+        fleet: if body.has("fleet") { Some(fleet(&body)?.unwrap_or_default()) } else { None },
         ..Change::default()
     };
     let changes = (change, more(&body)?);
@@ -273,6 +270,16 @@ pub(super) async fn find(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<
     let row =
         boards::get(cloud, caller, ident).await.map_err(|error| about(BOARD, ident, error))?;
     if row.status == Status::Decommissioned { Err(missing(BOARD, ident)) } else { Ok(row) }
+}
+
+/// The id of a fleet; upstream takes no names here.
+fn fleet(body: &Attributes) -> Result<Option<String>, Failure> {
+    match body.text("fleet")? {
+        Some(fleet) if !fleet.is_empty() && uuid::Uuid::try_parse(&fleet).is_err() => {
+            Err(invalid(format_args!("Expected a uuid but received {fleet}.")))
+        }
+        fleet => Ok(fleet),
+    }
 }
 
 /// What upstream alone keeps.
@@ -368,8 +375,7 @@ fn config(cloud: &Cloud, known: Option<&UpstreamBoard>, code: Option<&str>) -> V
 }
 
 fn wamp_url(cloud: &Cloud) -> String {
-    let scheme = if cloud.settings.is_encrypted() { "wss" } else { "ws" };
-    format!("{scheme}://{}:{}/", host(cloud), cloud.settings.wamp.listen.port())
+    cloud.settings.wamp_url(&cloud.public_url, cloud.settings.wamp.listen)
 }
 
 /// The name under which the cloud is reached.

@@ -5,9 +5,9 @@
 
 use crate::app::Error;
 use crate::http::answer::Failure;
-use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
 use model::Kind;
 use serde_json::{Value, json};
 use std::fmt::Display;
@@ -87,8 +87,12 @@ pub(crate) fn no_method(method: &axum::http::Method) -> Response {
     plain(StatusCode::METHOD_NOT_ALLOWED, &text)
 }
 
+/// Marks an answer of upstream's web framework, which knows no versions.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unversioned;
+
 /// What upstream's web framework says, not its API.
 pub(super) fn plain(status: StatusCode, text: &str) -> Response {
     let text = format!("{status}\n\n{text}");
-    (status, Json(json!({ "error_message": text }))).into_response()
+    (status, Extension(Unversioned), Json(json!({ "error_message": text }))).into_response()
 }

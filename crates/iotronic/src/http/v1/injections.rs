@@ -78,7 +78,7 @@ pub(super) async fn act(
     let given = match act {
         Act::Status => {
             let found = injections::of_log(&cloud, &asker.0, &id, &name).await;
-            found.map_err(|error| refused(&plugin.id.to_string(), error))?;
+            found.map_err(refused)?;
             let said =
                 ask(&cloud, &asker.0, &board, &action, Call::PluginStatus(plugin.id)).await?;
             return Ok(text(status(said), &action));
@@ -92,7 +92,7 @@ pub(super) async fn act(
             injections::stop(&cloud, &asker.0, which, grace, order(&asker.0)?).await
         }
     };
-    let row = given.map_err(|error| refused(&plugin.id.to_string(), error))?;
+    let row = given.map_err(refused)?;
     Ok(text(ended(&board, &action, row)?, act.silent()))
 }
 
@@ -153,12 +153,10 @@ fn status(said: Value) -> Value {
 }
 
 /// A plugin that runs the other way, or that the board does not have.
-fn refused(plugin: &str, error: app::Error) -> Failure {
+fn refused(error: app::Error) -> Failure {
     match error.kind() {
         Kind::Conflict => invalid(error),
-        Kind::NotFound => {
-            Failure::new(Kind::NotFound, format!("InjectionPlugin {plugin} could not be found."))
-        }
+        Kind::NotFound => Failure::new(Kind::NotFound, "InjectionPlugin could not be found."),
         _ => translated(error),
     }
 }
@@ -174,7 +172,7 @@ pub(super) async fn remove(
     let board = present(&cloud, &asker.0, &board).await?;
     let id = board.id.to_string();
     let row = injections::remove(&cloud, &asker.0, &id, &plugin, order(&asker.0)?).await;
-    ended(&board, "PluginRemove", row.map_err(|error| refused(&plugin, error))?)?;
+    ended(&board, "PluginRemove", row.map_err(refused)?)?;
     Ok(nothing())
 }
 

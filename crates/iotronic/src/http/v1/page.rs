@@ -248,8 +248,9 @@ pub(super) fn one(noun: &Noun, pairs: Pairs, row: Fields) -> Result<Json<Value>,
 }
 
 fn select(noun: &Noun, fields: &[String], row: Fields) -> Fields {
-    let wanted =
-        |name: &str| fields.iter().any(|field| field == name) || noun.always.contains(&name);
+    let wanted = |name: &str| {
+        name == "links" || fields.iter().any(|field| field == name) || noun.always.contains(&name)
+    };
     row.into_iter().filter(|(name, _)| wanted(name)).collect()
 }
 

@@ -1,6 +1,6 @@
 //! Microversions: there is one, 1.0. Clients ask for what they know best and come back with what they are told.
 
-use super::fault::plain;
+use super::fault::{Unversioned, plain};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 
@@ -30,7 +30,12 @@ pub(crate) fn refused(headers: &HeaderMap) -> Option<Response> {
         ),
         Wanted::Nonsense => "Invalid value for X-OpenStack-Iotronic-API-Version header".to_owned(),
     };
-    Some(plain(StatusCode::NOT_ACCEPTABLE, &format!("{NOT_ACCEPTABLE}{why}")))
+    let mut refusal = plain(StatusCode::NOT_ACCEPTABLE, &format!("{NOT_ACCEPTABLE}{why}"));
+    // Clients read the range out of these.
+    for name in [MINIMUM, MAXIMUM] {
+        refusal.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(ONLY));
+    }
+    Some(refusal)
 }
 
 enum Wanted {
@@ -54,20 +59,21 @@ fn parse(text: &str) -> Wanted {
 }
 
 /// Says in which version an answer is, and which there are. What routing answers has no version.
-pub(crate) fn mark(status: StatusCode, id: &str, headers: &mut HeaderMap) {
+pub(crate) fn mark(id: &str, response: &mut Response) {
+    let status = response.status();
+    let is_bare =
+        response.extensions().get::<Unversioned>().is_some() || status == StatusCode::UNAUTHORIZED;
+    let headers = response.headers_mut();
     let mut put = |name: &'static str, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(HeaderName::from_static(name), value);
         }
     };
     put(REQUEST_ID, id);
-    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::METHOD_NOT_ALLOWED) {
-        return;
-    }
-    put(MINIMUM, ONLY);
-    put(MAXIMUM, ONLY);
-    if status != StatusCode::NOT_ACCEPTABLE {
-        put(VERSION, ONLY);
+    if !is_bare {
+        for name in [MINIMUM, MAXIMUM, VERSION] {
+            put(name, ONLY);
+        }
     }
 }
 
