@@ -15,7 +15,8 @@ pub fn routes() -> Router<Cloud> {
 
 async fn link(State(cloud): State<Cloud>, request: Request) -> Response {
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
-    let wanted = Wanted { subprotocols: &[], limits: tunnel::handshake::limits() };
+    let wanted =
+        Wanted { subprotocols: &[], limits: tunnel::handshake::limits(), tune: tunnel::tune };
     upgrade::upgrade(request, wanted, move |socket, _| async move {
         match socket {
             upgrade::Socket::Plain(socket) => cloud.boards.serve_link(socket, peer).await,

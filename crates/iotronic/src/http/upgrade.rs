@@ -11,6 +11,7 @@ use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use std::future::Future;
+use std::io;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
@@ -23,6 +24,8 @@ pub(super) struct Wanted {
     pub(super) subprotocols: &'static [&'static str],
     /// What the client may send.
     pub(super) limits: Limits,
+    /// Sets the socket up for what is to pass; nodelay is on already. A failure means that it is gone, as the next read tells.
+    pub(super) tune: fn(&TcpStream) -> io::Result<()>,
 }
 
 /// The connection below: bare where it can be had, because one more layer costs on every byte.
@@ -55,7 +58,7 @@ where
     tokio::spawn(async move {
         match upgraded.await {
             Ok(upgraded) => {
-                let (socket, _place) = bare(upgraded, wanted.limits);
+                let (socket, _place) = bare(upgraded, &wanted);
                 serve(socket, chosen).await;
             }
             Err(error) => tracing::debug!(%error, "a client vanished while it was upgraded"),
@@ -87,11 +90,15 @@ fn refused(refusal: Refusal) -> Response {
 }
 
 /// The bare connection, and its place among the connections allowed.
-fn bare(upgraded: Upgraded, limits: Limits) -> (Socket, Option<OwnedSemaphorePermit>) {
-    let role = Role::Server;
+fn bare(upgraded: Upgraded, wanted: &Wanted) -> (Socket, Option<OwnedSemaphorePermit>) {
+    let (role, limits) = (Role::Server, wanted.limits);
     match upgraded.downcast::<TokioIo<Stream>>() {
         Ok(parts) => {
             let (io, place) = parts.io.into_inner().into_parts();
+            let _ = match &io {
+                Io::Plain(io) => (wanted.tune)(io),
+                Io::Encrypted(io) => (wanted.tune)(io.get_ref().0),
+            };
             let socket = match io {
                 Io::Plain(io) => Socket::Plain(WebSocket::new(io, role, limits, parts.read_buf)),
                 Io::Encrypted(io) => {

@@ -23,6 +23,7 @@ async fn control(State(cloud): State<Cloud>, request: Request) -> Response {
     let wanted = Wanted {
         subprotocols: &Serialiser::SUBPROTOCOLS,
         limits: Limits { max_message: MAX_MESSAGE },
+        tune: |_| Ok(()),
     };
     upgrade::upgrade(request, wanted, move |socket, subprotocol| async move {
         let Some(serialiser) = subprotocol.and_then(Serialiser::from_subprotocol) else { return };
