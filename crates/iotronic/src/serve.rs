@@ -116,9 +116,10 @@ pub async fn start(dir: &Path, settings: Settings, options: Options) -> Result<S
     let tokens =
         Tokens::open(dir).map_err(|source| Error::Folder { path: dir.to_owned(), source })?;
     forget_interrupted(&store).await?;
+    let doors = Doors::bind(&settings).await?;
+    // After all that a wrong setting makes fail: the password is shown this once.
     let password = identity::bootstrap(&store, dir, &public_url).await?;
 
-    let doors = Doors::bind(&settings).await?;
     let addresses = doors.as_ref().map(|doors| doors.addresses);
     let terms = addresses.map(|at| LegacyTerms {
         wamp_url: settings.wamp_url(&public_url, at.wamp),

@@ -140,6 +140,22 @@ fn an_address_that_is_taken_is_named_with_its_setting() {
     assert!(text.contains(&format!("api.listen = {address}")), "{text}");
 }
 
+#[test]
+fn a_first_start_that_fails_does_not_use_up_the_password() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let dir = tempfile::tempdir().unwrap();
+    let legacy = [
+        ("LEGACY__ENABLED", "true"),
+        ("WAMP__LISTEN", "127.0.0.1:0"),
+        ("WSTUN__LISTEN", address.as_str()),
+    ];
+    let text = refused(dir.path(), &legacy);
+    assert!(text.contains(&format!("wstun.listen = {address}")), "{text}");
+    let next = Program::start(dir.path(), &[]);
+    assert!(next.lines[0].contains("password of user admin"), "{:?}", next.lines);
+}
+
 /// Makes a claim as `s4t` would, but by the store's own door while the cloud is down.
 async fn claim(dir: &Path) -> String {
     let store = store::Store::open(dir, store::Options::default()).await.unwrap();
