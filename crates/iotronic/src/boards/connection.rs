@@ -215,7 +215,12 @@ pub(super) async fn store_departures(
     let job = boards.store().write(move |tx| {
         Box::pin(async move {
             for board in departed {
-                let row = store::boards::by_id(&mut *tx, None, board).await?;
+                let row = match store::boards::by_id(&mut *tx, None, board).await {
+                    Ok(row) => row,
+                    // Deleted meanwhile; the others' departures must not wait for it.
+                    Err(store::Error::NotFound { .. }) => continue,
+                    Err(error) => return Err(error),
+                };
                 let now = registry.online(board).map(|online| online.session.to_string());
                 // A newer session may have connected since.
                 if let Some(session) = row.session.filter(|session| Some(session) != now.as_ref()) {

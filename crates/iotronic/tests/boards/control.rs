@@ -36,6 +36,25 @@ async fn a_board_is_online_only_after_it_can_be_called() {
 }
 
 #[tokio::test]
+async fn a_board_that_was_deleted_does_not_keep_others_from_being_offline() {
+    let world = World::start().await;
+    let deleted = board(&world, "deleted", obedient()).await;
+    let id = deleted.id;
+    let job = world.store().write(move |tx| {
+        Box::pin(async move {
+            store::boards::decommission(&mut *tx, None, id, None).await?;
+            store::boards::delete(tx, None, id).await
+        })
+    });
+    job.await.unwrap();
+    deleted.leave().await;
+    let other = board(&world, "other", obedient()).await;
+    let id = other.id;
+    other.leave().await;
+    world.until_status(id, Status::Offline).await;
+}
+
+#[tokio::test]
 async fn what_a_board_says_about_itself_is_kept() {
     let world = World::start().await;
     let machine = board(&world, "lamp", obedient()).await;
