@@ -137,8 +137,8 @@ impl Report {
 
     pub(super) fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         match self.is_dry_run {
-            true => writeln!(out, "from {}: a dry run, nothing was changed", self.from)?,
-            false => writeln!(out, "imported from {}", self.from)?,
+            true => writeln!(out, "from {}: a dry run, nothing was changed", tame(&self.from))?,
+            false => writeln!(out, "imported from {}", tame(&self.from))?,
         }
         writeln!(out, "{:<10} {:>8} {:>8} {:>8}", "", "created", "present", "skipped")?;
         for (noun, word) in Noun::ALL {
@@ -155,7 +155,7 @@ impl Report {
             writeln!(out, "left: {rows} rows of {table}")?;
         }
         for agent in &self.agents {
-            writeln!(out, "agent that boards were told: {agent:?}")?;
+            writeln!(out, "agent that boards were told: {}", tame(agent))?;
         }
         Ok(())
     }
@@ -169,11 +169,16 @@ fn remember(list: &mut Vec<Remark>, unlisted: &mut u64, remark: Remark) {
     }
 }
 
-/// Ids come from outside: control characters in them do not reach the terminal.
 fn write_remarks(out: &mut dyn Write, word: &str, remarks: &[Remark]) -> io::Result<()> {
     for remark in remarks {
-        let id = remark.id.escape_debug();
-        writeln!(out, "{word}: {} {id}: {}", remark.noun.word(), remark.reason.escape_debug())?;
+        let (id, reason) = (tame(&remark.id), tame(&remark.reason));
+        writeln!(out, "{word}: {} {id}: {reason}", remark.noun.word())?;
     }
     Ok(())
+}
+
+/// What comes from outside does not move a terminal's cursor.
+fn tame(text: &str) -> String {
+    let tamed = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
+    text.chars().map(tamed).collect()
 }
