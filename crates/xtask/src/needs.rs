@@ -17,7 +17,7 @@ pub(crate) struct Need {
 const PYTHON: Need = Need { programs: &["python3"], package: "python3", purpose: "Python plugins" };
 
 /// What all tests together need.
-pub(crate) const FOR_TESTS: [Need; 6] = [
+pub(crate) const FOR_TESTS: [Need; 8] = [
     PYTHON,
     Need { programs: &["node"], package: "nodejs", purpose: "Node.js plugins" },
     Need { programs: &["ip"], package: "iproute2", purpose: "network namespaces" },
@@ -28,6 +28,12 @@ pub(crate) const FOR_TESTS: [Need; 6] = [
     },
     Need { programs: &["curl"], package: "curl", purpose: "an outside HTTP client" },
     Need { programs: &["openssl"], package: "openssl", purpose: "an outside TLS client" },
+    Need { programs: &["npm"], package: "npm", purpose: "the reverse tunnel of upstream's boards" },
+    Need {
+        programs: &["mariadbd"],
+        package: "mariadb-server",
+        purpose: "a real upstream database to import from",
+    },
 ];
 
 /// What the demo needs.
