@@ -46,7 +46,7 @@ fn follow(session: &Session, out: &mut Output, mut last: Option<i64>) -> Result<
     let mut failures = 0;
     loop {
         match follow_once(session, out, &mut last, &mut failures) {
-            Err(failure) if failures >= RETRIES => return Err(failure),
+            Err(failure) if failures >= RETRIES || !failure.may_pass() => return Err(failure),
             _ => failures += 1,
         }
         std::thread::sleep(Duration::from_secs(1));

@@ -52,6 +52,12 @@ impl Failure {
         Self::new(Kind::Internal, format!("standard output cannot be written: {error}"))
     }
 
+    /// Whether the same request may succeed a moment later.
+    pub(crate) fn may_pass(&self) -> bool {
+        let passing = [Kind::Unreachable, Kind::Timeout, Kind::Exhausted, Kind::Internal];
+        passing.iter().any(|kind| kind.exit_code() == self.code)
+    }
+
     /// Prints it and gives the exit code.
     pub(crate) fn report(self) -> ExitCode {
         let code = ExitCode::from(self.code);
@@ -93,5 +99,18 @@ impl From<api::client::Error> for Failure {
 impl From<model::Invalid> for Failure {
     fn from(invalid: model::Invalid) -> Self {
         Self::invalid(invalid.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_pipe_and_a_refusal_are_final_and_a_lost_cloud_is_not() {
+        let closed = Failure::output(io::ErrorKind::BrokenPipe.into());
+        assert!(!closed.may_pass());
+        assert!(!Failure::new(Kind::NotFound, "gone").may_pass());
+        assert!(Failure::new(Kind::Unreachable, "away").may_pass());
     }
 }

@@ -46,7 +46,7 @@ fn follow(session: &Session, out: &mut Output, path: &str, mut next: u64) -> Res
     loop {
         let ended = follow_once(session, out, path, &mut next, &mut failures);
         match ended {
-            Err(failure) if failures >= RETRIES => return Err(failure),
+            Err(failure) if failures >= RETRIES || !failure.may_pass() => return Err(failure),
             _ => failures += 1,
         }
         std::thread::sleep(Duration::from_secs(1));
