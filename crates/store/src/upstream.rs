@@ -222,7 +222,8 @@ pub async fn record_registration(
     boards::by_id(&mut *tx, None, board).await
 }
 
-/// A legacy board has connected: its code is spent from now on.
+/// A legacy board has connected: its code is spent from now on. A name of the agent that it was told before stays: it goes on
+/// calling it so.
 ///
 /// # Errors
 /// There is no such board, or it is not legacy.
@@ -234,12 +235,22 @@ pub async fn record_connection(
 ) -> Result<(), Error> {
     let statement = Statement::new(
         "record a connection",
-        "UPDATE upstream_boards SET connected_once = 1, agent = $1, connectivity = $2 WHERE board = $3 AND legacy = 1",
+        "UPDATE upstream_boards SET connected_once = 1, agent = COALESCE(agent, $1), connectivity = $2 \
+         WHERE board = $3 AND legacy = 1",
     )
     .bind(agent)
     .bind(json(connectivity)?)
     .bind(board);
     if tx.execute(statement).await? == 0 { Err(Error::NotFound { what: WHAT }) } else { Ok(()) }
+}
+
+/// The names of agents that boards were told, each once.
+///
+/// # Errors
+/// The database failed.
+pub async fn agents<'e>(from: impl Reader<'e>) -> Result<Vec<String>, Error> {
+    let text = "SELECT DISTINCT agent FROM upstream_boards WHERE agent IS NOT NULL AND legacy = 1 ORDER BY agent";
+    all(from, Statement::new("list agents", text), |row| row.text("agent")).await
 }
 
 /// Whether a project's boards may be legacy by its own mark (settings may allow it too).

@@ -214,6 +214,28 @@ async fn a_legacy_board_can_do_nothing_to_others() {
 }
 
 #[tokio::test]
+async fn boards_of_another_cloud_find_the_agent_by_the_name_they_were_told() {
+    let mut world = open_world().await;
+    let id = created(&world, "lamp", "CODE").await;
+    let job = world
+        .store()
+        .write(move |tx| Box::pin(upstream::record_registration(tx, id, "old-cloud.example")));
+    job.await.unwrap();
+    world.stop().await;
+    world.resume().await;
+    for _ in 0..2 {
+        let session = join(world.upstream().wamp, Serialiser::Json).await;
+        let info = json!({ "lr_version": "0.5.0", "connectivity": {} });
+        let said = json!({ "uuid": id, "session": session.id(), "info": info });
+        let answer = rod::ask(&session, "old-cloud.example.stack4things.connection", said).await;
+        assert_eq!(answer["result"], "SUCCESS", "{answer}");
+        // It is still called so after the next start, whatever the cloud has learnt of the board.
+        world.stop().await;
+        world.resume().await;
+    }
+}
+
+#[tokio::test]
 async fn the_agent_answers_what_boards_ask_of_it() {
     let world = open_world().await;
     let session = join(world.upstream().wamp, Serialiser::Json).await;

@@ -10,18 +10,45 @@ use model::{BoardId, Kind};
 use rpc::{Envelope, Fault, uri};
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use wamp::{Arguments, Invocation, Match, RequestError};
 
-/// Registers all of it.
+/// Names of other clouds' agents that are answered to; more are left out and named in the log.
+const MAX_NAMES: usize = 64;
+
+/// Registers all of it, under our own name and those that boards of other clouds were told.
 pub(super) async fn register(boards: &Boards, legacy: &Legacy) -> Result<(), RequestError> {
-    let agents = |name| uri::agent_procedure(AGENT, name);
     offer(boards, legacy, REGISTER.to_owned(), registration::register).await?;
-    offer(boards, legacy, agents(CONNECTION), connection::connection).await?;
-    offer(boards, legacy, agents(NOTIFY_RESULT), notify_result).await?;
-    offer(boards, legacy, agents(WAMP_ALIVE), alive).await?;
-    offer(boards, legacy, agents(ALIVE), alive).await?;
-    offer(boards, legacy, agents(ECHO), echo).await
+    for name in names(boards).await {
+        let agents = |procedure| uri::agent_procedure(&name, procedure);
+        offer(boards, legacy, agents(CONNECTION), connection::connection).await?;
+        offer(boards, legacy, agents(NOTIFY_RESULT), notify_result).await?;
+        offer(boards, legacy, agents(WAMP_ALIVE), alive).await?;
+        offer(boards, legacy, agents(ALIVE), alive).await?;
+        offer(boards, legacy, agents(ECHO), echo).await?;
+    }
+    Ok(())
+}
+
+async fn names(boards: &Boards) -> BTreeSet<String> {
+    let told = store::upstream::agents(boards.store()).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "the names that boards of other clouds were told could not be read");
+        Vec::new()
+    });
+    let is_name = |name: &String| {
+        !name.is_empty()
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+    };
+    let (names, odd): (Vec<_>, Vec<_>) = told.into_iter().partition(is_name);
+    let left_out: Vec<_> = odd.iter().chain(names.iter().skip(MAX_NAMES)).collect();
+    if !left_out.is_empty() {
+        tracing::warn!(
+            ?left_out,
+            "boards that were told these names of an agent cannot connect; change it in their settings.json"
+        );
+    }
+    names.into_iter().take(MAX_NAMES).chain([AGENT.to_owned()]).collect()
 }
 
 /// Who calls, and with what.

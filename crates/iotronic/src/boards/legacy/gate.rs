@@ -103,7 +103,28 @@ impl Gate {
     }
 }
 
+/// Whatever the agent is called: boards that come from another cloud know it by another name.
 fn is_agents(uri: &str) -> bool {
-    let name = uri.strip_prefix(AGENT).and_then(|rest| rest.strip_prefix(".stack4things."));
+    let name = uri.split_once(".stack4things.").map(|(_, name)| name);
     uri == REGISTER || matches!(name, Some(CONNECTION | WAMP_ALIVE | ALIVE | ECHO | NOTIFY_RESULT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_agent_may_have_any_name_and_nothing_else_is_the_agents() {
+        assert!(is_agents("iotronic.stack4things.connection"));
+        assert!(is_agents("old-cloud.example.stack4things.notify_result"));
+        assert!(is_agents("stack4things.register"));
+        for other in [
+            "stack4things.connection",
+            "iotronic.stack4things.enrol",
+            "wamp.session.list",
+            "iotronic.7.x.Ping",
+        ] {
+            assert!(!is_agents(other), "{other}");
+        }
+    }
 }
