@@ -4,8 +4,10 @@
 //! pairs, and nobody listens beyond loopback in plain text without having said so. Unknown keys are refused by name.
 
 mod check;
+mod origins;
 
 pub use check::{Error, load};
+pub use origins::Origins;
 
 use base::logs;
 use serde::Deserialize;
@@ -55,6 +57,8 @@ pub struct Api {
     pub listen: SocketAddr,
     /// Whether plain text is allowed on other than loopback addresses.
     pub allow_plain: bool,
+    /// Pages of which origins may ask and read answers.
+    pub allowed_origins: Origins,
 }
 
 /// `[wamp]`
@@ -161,7 +165,7 @@ pub struct Limits {
 
 impl Default for Api {
     fn default() -> Self {
-        Self { listen: loopback(8812), allow_plain: false }
+        Self { listen: loopback(8812), allow_plain: false, allowed_origins: Origins::default() }
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::cloud::Cloud;
 use crate::http::answer::Failure;
+use crate::http::cors::Cors;
 use crate::http::metrics::Counters;
 use crate::http::v1;
 use axum::Json;
@@ -33,6 +34,8 @@ pub(crate) struct Frame {
     pub counters: Arc<Counters>,
     /// Longest time for a request.
     pub limit: Duration,
+    /// Pages of which origins may ask.
+    pub cors: Cors,
 }
 
 impl Frame {
@@ -40,7 +43,8 @@ impl Frame {
     #[must_use]
     pub(crate) fn new(cloud: &Cloud, counters: Arc<Counters>) -> Self {
         let own = Duration::from_secs(cloud.settings.limits.request_s);
-        Self { counters, limit: own.saturating_add(LONGEST_WAIT) }
+        let cors = Cors::new(&cloud.settings.api.allowed_origins);
+        Self { counters, limit: own.saturating_add(LONGEST_WAIT), cors }
     }
 }
 
@@ -50,8 +54,14 @@ pub(crate) async fn frame(State(frame): State<Frame>, request: Request, next: Ne
     let id = format!("req-{}", Uuid::new_v4());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let is_v1 = v1::owns(&path);
-    let inside =
-        async { if is_v1 { v1::frame(request, next).await } else { next.run(request).await } };
+    let said = frame.cors.say(request.headers());
+    let inside = async {
+        match said.preflight(&request) {
+            Some(answer) => answer,
+            None if is_v1 => v1::frame(request, next).await,
+            None => next.run(request).await,
+        }
+    };
     let inside = AssertUnwindSafe(inside).catch_unwind();
     let mut response = match tokio::time::timeout(frame.limit, inside).await {
         Ok(Ok(response)) => response,
@@ -71,6 +81,7 @@ pub(crate) async fn frame(State(frame): State<Frame>, request: Request, next: Ne
     if is_v1 {
         v1::mark(&id, &mut response);
     }
+    said.write(response.headers_mut());
     finish(response, &id)
 }
 

@@ -4,6 +4,7 @@
 pub mod answer;
 mod boards;
 mod claims;
+mod cors;
 mod docs;
 mod events;
 mod extract;

@@ -114,8 +114,11 @@ mod tests {
             ("WSTUN__LISTEN", "127.0.0.1:2"),
             ("SERVICES__PORTS", "30000-30010"),
             ("PUBLIC_URL", "https://cloud.example/"),
+            ("API__ALLOWED_ORIGINS", "https://A.example, http://[::1]:8080"),
         ])
         .unwrap();
+        assert!(settings.api.allowed_origins.names("https://a.example"));
+        assert!(settings.api.allowed_origins.names("http://[::1]:8080"));
         assert_eq!(settings.services.ports.range(), 30_000..=30_010);
         assert_eq!(settings.url(settings.api.listen), "https://cloud.example");
     }
@@ -154,6 +157,8 @@ mod tests {
             (vec![("LIVENESS__IDLE_DEAD_S", "30")], "larger"),
             (vec![("LIMITS__CONNECTIONS", "0")], "limits.connections"),
             (vec![("API__LISEN", "x")], "lisen"),
+            (vec![("API__ALLOWED_ORIGINS", "a.example")], "api.allowed_origins"),
+            (vec![("API__ALLOWED_ORIGINS", "https://a.example/")], "without a path"),
         ] {
             let error = from(&pairs).unwrap_err().to_string();
             assert!(error.contains(named), "{error}");

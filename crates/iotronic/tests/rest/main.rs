@@ -9,6 +9,7 @@
 )]
 
 mod commands;
+mod cors;
 mod errors;
 mod identity;
 #[path = "../boards/machine.rs"]
