@@ -6,5 +6,6 @@
 mod upstream_agent;
 mod upstream_lightning_rod;
 mod upstream_oracle;
+mod upstream_password;
 mod upstream_rod;
 mod upstream_v1;
