@@ -15,10 +15,8 @@ const LATER: [(&str, &str); 3] = [("todo", "!"), ("unimplemented", "!"), ("#[ign
 const SOURCES: [&str; 9] = ["rs", "sh", "py", "js", "mjs", "ts", "svelte", "sql", "service"];
 /// Folders of the machines this was written on.
 const MACHINE_FOLDERS: [&str; 2] = [concat!("/wo", "rk/"), concat!("/ro", "ot/.")];
-/// The only registry a lock file may name.
-const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
-/// The only place npm packages may come from.
-const NPM_REGISTRY: &str = "https://registry.npmjs.org/";
+/// How cargo's own default registry ends in a lock file; a mirror or a repository ends otherwise.
+const DEFAULT_REGISTRY: &str = "/rust-lang/crates.io-index";
 
 pub(super) fn check_left_open(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -62,12 +60,13 @@ fn foreign(file: &TextFile) -> Vec<Finding> {
 
 fn lock_source(line: &str) -> Option<&'static str> {
     let source = line.trim().strip_prefix("source = \"")?.strip_suffix('"')?;
-    (source != REGISTRY).then_some("its source")
+    let is_default = source.starts_with("registry+") && source.ends_with(DEFAULT_REGISTRY);
+    (!is_default).then_some("its source")
 }
 
+/// npm's lock files need no address, so they have none (`omit-lockfile-registry-resolved`).
 fn npm_source(line: &str) -> Option<&'static str> {
-    let (_, url) = line.split_once("\"resolved\": \"")?;
-    (!url.starts_with(NPM_REGISTRY)).then_some("its source")
+    line.contains("\"resolved\": \"").then_some("its source")
 }
 
 /// A folder of this machine as an absolute path, not as the tail of a longer one.
@@ -133,16 +132,16 @@ mod tests {
     }
 
     #[test]
-    fn lock_files_name_the_public_registries_only() {
-        let good = format!("source = \"{REGISTRY}\"\n");
+    fn lock_files_name_cargos_default_registry_and_no_other_place() {
+        let good = format!("source = \"registry+https://host.example{DEFAULT_REGISTRY}\"\n");
         assert_eq!(foreign_lines("Cargo.lock", &good), 0);
         assert_eq!(
             foreign_lines("Cargo.lock", "source = \"registry+https://mirror.example/\"\n"),
             1
         );
         assert_eq!(foreign_lines("Cargo.lock", "source = \"git+https://example.org/x\"\n"), 1);
-        let npm = format!("\"resolved\": \"{NPM_REGISTRY}a/-/a-1.tgz\",");
-        assert_eq!(foreign_lines("dashboard/package-lock.json", &npm), 0);
+        let npm = "\"version\": \"1.0.0\",";
+        assert_eq!(foreign_lines("dashboard/package-lock.json", npm), 0);
         let npm = "\"resolved\": \"https://mirror.example/a-1.tgz\",";
         assert_eq!(foreign_lines("dashboard/package-lock.json", npm), 1);
     }
