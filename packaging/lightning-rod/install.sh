@@ -116,7 +116,7 @@ install_all() {
         [ "$start" = no ] || systemctl restart "$unit"
     fi
     say "installed $prefix/bin/lightning-rod; enrol the board with"
-    say "  sudo -u $user $prefix/bin/lightning-rod enrol --home $state --claim CLAIM"
+    say "  sudo -u $user $prefix/bin/lightning-rod enrol --home $state --claim -   # and paste the claim"
     [ -n "$root" ] || [ -d /run/systemd/system ] ||
         say "no systemd here: start '$prefix/bin/lightning-rod run --home $state' as $user at boot by other means"
 }

@@ -1,7 +1,7 @@
 //! Claims: the right to enrol boards.
 
 use model::label::Labels;
-use model::{BoardId, ClaimId, Name, ProjectId, Timestamp, UserId};
+use model::{BoardId, ClaimId, FleetId, Name, ProjectId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -49,6 +49,8 @@ pub struct Claim {
     pub uses_left: u32,
     /// Labels that the boards get.
     pub labels: Labels,
+    /// Fleet that the boards join.
+    pub fleet: Option<FleetId>,
     /// The board whose identity another machine takes over with it.
     pub replaces: Option<BoardId>,
     /// When it expires.

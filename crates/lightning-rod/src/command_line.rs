@@ -41,7 +41,8 @@ pub struct Enrol {
     /// Where the agent keeps its things.
     #[command(flatten)]
     pub folder: Folder,
-    /// The claim, as `s4t board claim` printed it.
+    /// The claim, as `s4t board claim` printed it, or `-` to read it from the standard input. Other users of this machine see
+    /// arguments: better give it by `-`, by the environment, or as the file `claim` in the folder.
     #[arg(long, value_name = "CLAIM", env = "LIGHTNING_ROD_CLAIM", hide_env_values = true)]
     pub claim: String,
     /// Settings file (TOML).

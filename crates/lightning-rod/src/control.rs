@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::facts::{self, LoadMeter};
 use crate::forward::Services;
 use crate::handlers::RealBoard;
+use crate::hearsay::Hearsay;
 use crate::sensors::Sensors;
 use crate::settings::Settings;
 use base::backoff::Backoff;
@@ -19,9 +20,10 @@ use base::key::KeyPair;
 use base::tasks::Shutdown;
 use model::BoardId;
 use model::facts::Facts;
-use rpc::connection::{Accepted, Connection, Info, Report};
+use rpc::connection::{Accepted, CloudCapability, Connection, Info, Report, Reported};
 use rpc::uri::{CONNECTION, REPORT, agent_procedure, board_prefix, parse_board_procedure};
 use rpc::{Method, OLDEST_PROTOCOL, PROTOCOL};
+use serde::Deserialize as _;
 use serde_json::Value;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -53,6 +55,7 @@ pub(crate) struct Control {
     pub(crate) home: PathBuf,
     pub(crate) settings: Settings,
     pub(crate) state: watch::Sender<State>,
+    pub(crate) hearsay: Hearsay,
 }
 
 /// A session on which the board can be called.
@@ -62,6 +65,14 @@ struct Online {
     report_every: Duration,
     local: Option<IpAddr>,
     facts: Facts,
+    tells_name: TellsName,
+}
+
+/// Whether the answer to a report holds the board's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TellsName {
+    Yes,
+    No,
 }
 
 impl Control {
@@ -118,10 +129,16 @@ impl Control {
         self.state.send_replace(State::Online(session.id()));
         // Where the control channel gets through the link does too.
         self.services.retry_now();
-        tracing::info!(board = %self.board, name = accepted.name, session = session.id(), "online");
+        let can = accepted.capabilities.join(" ");
+        tracing::info!(board = %self.board, name = accepted.name, session = session.id(), cloud_can = can, "online");
+        self.hearsay.accepted(&accepted).await;
+        let tells_name = match accepted.can(CloudCapability::ReportName) {
+            true => TellsName::Yes,
+            false => TellsName::No,
+        };
         let every = self.settings.cloud.report_every_s.unwrap_or(accepted.report_every_s);
         let report_every = Duration::from_secs(every.max(1).into());
-        Ok(Online { session, agent: welcome.s4t_agent, report_every, local, facts })
+        Ok(Online { session, agent: welcome.s4t_agent, report_every, local, facts, tells_name })
     }
 
     /// Reports until the session ends; why it did.
@@ -140,9 +157,22 @@ impl Control {
             };
             let procedure = agent_procedure(&online.agent, REPORT);
             match call::<Value>(&online.session, &procedure, &report).await {
-                Ok(_) => told = facts,
+                Ok(answer) => {
+                    told = facts;
+                    self.hear(online.tells_name, answer).await;
+                }
                 Err(error) => tracing::warn!(%error, "report was not taken"),
             }
+        }
+    }
+
+    async fn hear(&self, tells_name: TellsName, answer: Value) {
+        if tells_name == TellsName::No {
+            return;
+        }
+        match Reported::deserialize(answer) {
+            Ok(Reported { name }) => self.hearsay.named(&name).await,
+            Err(error) => tracing::warn!(%error, "the answer to a report cannot be read"),
         }
     }
 

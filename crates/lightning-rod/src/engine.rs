@@ -14,6 +14,7 @@ use crate::forward::{self, LinkCredentials, Services};
 use crate::handlers::RealBoard;
 use crate::handlers::device::Device;
 use crate::handlers::plugins::Plugins;
+use crate::hearsay::Hearsay;
 use crate::home::{Held, Home, Identity, Lock};
 use crate::journal::Journal;
 use crate::local::{Face, Page};
@@ -287,6 +288,7 @@ impl Agent {
             home: home.dir().to_owned(),
             settings: settings.clone(),
             state,
+            hearsay: Hearsay::new(home, face, identity.name.clone()),
         };
         Ok(Parts {
             control,

@@ -22,6 +22,11 @@ pub enum Error {
     /// The claim is not one.
     #[error(transparent)]
     Claim(Invalid),
+    /// What comes in cannot be read.
+    #[error(
+        "{0}; give the claim with --claim CLAIM, LIGHTNING_ROD_CLAIM, or on the standard input with --claim -"
+    )]
+    Input(String),
     /// The machine is a board already.
     #[error(
         "this home is enrolled already, as board {name} ({uuid}) at {url}; \
@@ -36,7 +41,9 @@ pub enum Error {
         url: String,
     },
     /// There is no identity yet.
-    #[error("this home is not enrolled; run: lightning-rod enrol --home DIR --claim CLAIM")]
+    #[error(
+        "this home is not enrolled; run: lightning-rod enrol --home DIR --claim - and give it the claim"
+    )]
     NotEnrolled,
     /// The cloud cannot be reached or was not what it should be.
     #[error(transparent)]
@@ -63,7 +70,11 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Settings(_) | Self::Setting(_) | Self::Claim(_) | Self::Log(_) => Kind::Invalid,
+            Self::Settings(_)
+            | Self::Setting(_)
+            | Self::Claim(_)
+            | Self::Input(_)
+            | Self::Log(_) => Kind::Invalid,
             Self::Home(error) => error.kind(),
             Self::Key(_) | Self::Journal(_) | Self::Runtime(_) => Kind::Internal,
             Self::Enrolled { .. } => Kind::Conflict,

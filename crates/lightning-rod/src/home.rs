@@ -3,7 +3,8 @@
 //! | file | what |
 //! |---|---|
 //! | `board.key` | the board's Ed25519 key, mode 0600, made once |
-//! | `board.json` | [`Identity`], written when the cloud has accepted the claim |
+//! | `board.json` | [`Identity`], written when the cloud has accepted the claim, and when it tells another name |
+//! | `cloud.json` | [`CloudSaid`], written when it is not what the cloud said the last time |
 //! | `claim` | text of a claim, dropped in by an image; gone once it was used |
 //! | `journal` | begin and end of commands |
 //! | `plugins/`, `plugins.json`, `services.json` | what was injected and enabled |
@@ -95,6 +96,15 @@ pub struct Identity {
     pub claim_sha256: String,
 }
 
+/// What the cloud said about itself when the board came online last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CloudSaid {
+    /// The protocol that both speak.
+    pub protocol: u32,
+    /// What it can do beyond that; see [`rpc::connection::CloudCapability`].
+    pub capabilities: Vec<String>,
+}
+
 /// What a lock is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lock {
@@ -129,6 +139,13 @@ impl Home {
             .map_err(Error::at(dir))?;
         check_owner(&dir, owner, rustix::process::geteuid().as_raw())?;
         Ok(Self { dir })
+    }
+
+    /// The folder as it stands, to look at: nothing is made, so root may look at another user's. None when there is none.
+    #[must_use]
+    pub fn look(dir: &Path) -> Option<Self> {
+        let dir = dir.canonicalize().ok()?;
+        dir.is_dir().then_some(Self { dir })
     }
 
     /// The path of something in the folder.
@@ -181,6 +198,23 @@ impl Home {
         base::secret::write_private(&path, &json).map_err(Error::at(&path))
     }
 
+    /// What the cloud said when the board came online last; none before it did, or when the file is damaged.
+    #[must_use]
+    pub fn cloud_said(&self) -> Option<CloudSaid> {
+        let text = std::fs::read_to_string(self.path("cloud.json")).ok()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Keeps what the cloud said.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn save_cloud_said(&self, said: &CloudSaid) -> Result<(), Error> {
+        let path = self.path("cloud.json");
+        let json = serde_json::to_vec_pretty(said).unwrap_or_default();
+        base::secret::write_private(&path, &json).map_err(Error::at(&path))
+    }
+
     /// The text of a claim that was dropped in, if any.
     ///
     /// # Errors
@@ -200,6 +234,13 @@ impl Home {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::at(&path)(error)),
             _ => Ok(()),
         }
+    }
+
+    /// Whether an agent runs here. Makes no file.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        let Ok(file) = File::open(self.path("lock")) else { return false };
+        matches!(file.try_lock(), Err(TryLockError::WouldBlock))
     }
 
     /// Takes a lock without waiting.

@@ -23,6 +23,7 @@ pub mod error;
 pub mod facts;
 pub mod forward;
 pub mod handlers;
+mod hearsay;
 pub mod home;
 mod http1;
 pub mod journal;

@@ -8,13 +8,17 @@ use lightning_rod::command_line::{Archive, Command, CommandLine, Enrol, Folder, 
 use lightning_rod::enrol::enrol;
 use lightning_rod::home::Lock;
 use lightning_rod::{Agent, Error, Home, Identity, Outcome, Settings};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Threads for what would block the reactor: name resolution and small synced files.
 const BLOCKING_THREADS: usize = 2;
+/// The claim that means "read it from the standard input".
+const FROM_INPUT: &str = "-";
+/// Most bytes of a claim that are read there.
+const MAX_CLAIM: u64 = 16 * 1024;
 
 fn main() -> ExitCode {
     runtime::launcher::run_if_asked();
@@ -41,25 +45,41 @@ fn enrol_once(arguments: &Enrol) -> Result<Outcome, Error> {
     let settings = Settings::load(arguments.config.as_deref())?;
     base::logs::install(&settings.log, None::<AgentLog>).map_err(Error::Log)?;
     let home = Home::open(&arguments.folder.home)?;
-    let identity = reactor().block_on(enrol(&home, &settings, &arguments.claim))?;
+    let claim = claim(&arguments.claim)?;
+    let identity = reactor().block_on(enrol(&home, &settings, &claim))?;
     show(&identity);
     Ok(Outcome::Stopped)
 }
 
+/// The claim that was given, or that comes in where `-` was.
+fn claim(given: &str) -> Result<String, Error> {
+    if given != FROM_INPUT {
+        return Ok(given.to_owned());
+    }
+    let mut text = String::new();
+    let read = std::io::stdin().take(MAX_CLAIM).read_to_string(&mut text);
+    read.map_err(|error| Error::Input(format!("the claim cannot be read: {error}")))?;
+    Ok(text.trim().to_owned())
+}
+
 fn status(folder: &Folder) -> Result<Outcome, Error> {
-    let home = Home::open(&folder.home)?;
+    let home = Home::look(&folder.home).ok_or(Error::NotEnrolled)?;
     match home.identity()? {
-        Some(identity) => show(&identity),
+        Some(identity) => {
+            show(&identity);
+            if let Some(said) = home.cloud_said() {
+                let capabilities = said.capabilities.iter().map(|word| format!(", {word}"));
+                let text =
+                    format!("protocol {}{}", said.protocol, capabilities.collect::<String>());
+                say(&[("speaks", &text)]);
+            }
+        }
         None => {
             let board = lightning_rod::upstream::board(&home)?.ok_or(Error::NotEnrolled)?;
             say(&[("board", &board.uuid), ("name", &board.name), ("cloud", &board.url)]);
         }
     }
-    let agent = match home.lock(Lock::Run) {
-        Ok(_) => "stopped",
-        Err(_) => "running",
-    };
-    say(&[("agent", agent)]);
+    say(&[("agent", if home.is_running() { "running" } else { "stopped" })]);
     Ok(Outcome::Stopped)
 }
 

@@ -41,7 +41,8 @@ pub struct Info {
 pub struct Accepted {
     /// The protocol version both speak from now on.
     pub protocol: u32,
-    /// What the cloud can do beyond the version.
+    /// What the cloud can do beyond the version: words of [`CloudCapability`], and of later ones. Clouds that were before
+    /// the list leave it out.
     #[serde(default)]
     pub capabilities: Vec<String>,
     /// The cloud's clock; a board without one takes its time from here, and never goes back.
@@ -49,6 +50,42 @@ pub struct Accepted {
     /// Seconds between reports.
     pub report_every_s: u32,
     /// The board's name, for its logs.
+    pub name: String,
+}
+
+impl Accepted {
+    /// Whether the cloud said that it can do this.
+    #[must_use]
+    pub fn can(&self, capability: CloudCapability) -> bool {
+        self.capabilities.iter().any(|word| word == capability.word())
+    }
+}
+
+/// What a cloud can do beyond protocol version 1: the whole list. A board does without what its cloud does not name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CloudCapability {
+    /// `report` is answered with [`Reported`], so a board hears of its new name without connecting again; clouds without
+    /// it answer the text `ok`.
+    ReportName,
+}
+
+impl CloudCapability {
+    /// Everything that this version's cloud can do.
+    pub const ALL: &[Self] = &[Self::ReportName];
+
+    /// The word on the wire.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::ReportName => "report-name",
+        }
+    }
+}
+
+/// What a cloud with [`CloudCapability::ReportName`] answers to `report`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reported {
+    /// The board's name now.
     pub name: String,
 }
 
@@ -80,6 +117,20 @@ mod tests {
         assert_eq!(negotiate(3, 2, 9), Some(3));
         assert_eq!(negotiate(3, 2, 2), Some(2));
         assert_eq!(negotiate(3, 2, 1), None);
+    }
+
+    #[test]
+    fn a_cloud_that_names_nothing_can_nothing_and_words_of_later_ones_are_passed_over() {
+        let said = |capabilities: &str| -> Accepted {
+            let text = format!(
+                r#"{{"protocol":1,{capabilities}"time":"2026-01-01T00:00:00Z","report_every_s":1,"name":"n"}}"#
+            );
+            serde_json::from_str(&text).unwrap()
+        };
+        assert!(!said("").can(CloudCapability::ReportName));
+        assert!(!said(r#""capabilities":["brew-tea"],"#).can(CloudCapability::ReportName));
+        let all = said(r#""capabilities":["brew-tea","report-name"],"#);
+        assert!(CloudCapability::ALL.iter().all(|capability| all.can(*capability)));
     }
 
     #[test]

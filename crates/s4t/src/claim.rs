@@ -12,7 +12,7 @@ use model::{ClaimId, Kind, Name};
 use serde_json::Value;
 
 const COLUMNS: &[&str] =
-    &["id", "name", "uses_left", "uses", "labels", "expires_at", "replaces", "revoked_at"];
+    &["id", "name", "uses_left", "uses", "labels", "fleet", "expires_at", "replaces", "revoked_at"];
 
 /// Claims: rights to enrol boards.
 #[derive(Subcommand)]

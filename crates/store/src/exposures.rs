@@ -69,7 +69,7 @@ pub async fn reserve(
         Err(Error::NotFound { .. }) => {}
         Err(error) => return Err(error),
     }
-    let taken = taken(tx, &ports).await?;
+    let taken = taken(&mut *tx, &ports).await?;
     let port = match wanted {
         Some(port) => check_wanted(port, &ports, &taken)?,
         None => pick(&ports, &taken)?,
@@ -93,11 +93,26 @@ pub async fn reserve(
     Ok(port)
 }
 
-async fn taken(tx: &mut Tx, ports: &RangeInclusive<u16>) -> Result<HashSet<u16>, Error> {
+/// The ports that no exposure has, in the order in which they are best tried.
+///
+/// # Errors
+/// The database failed.
+pub async fn free_ports<'e>(
+    from: impl Reader<'e>,
+    ports: &RangeInclusive<u16>,
+) -> Result<Vec<u16>, Error> {
+    let taken = taken(from, ports).await?;
+    Ok(in_turn(ports).filter(|port| !taken.contains(port)).collect())
+}
+
+async fn taken<'e>(
+    from: impl Reader<'e>,
+    ports: &RangeInclusive<u16>,
+) -> Result<HashSet<u16>, Error> {
     let text = "SELECT public_port FROM exposures WHERE public_port BETWEEN $1 AND $2";
     let statement =
         Statement::new("read taken ports", text).bind(*ports.start()).bind(*ports.end());
-    Ok(all(&mut *tx, statement, |row| row.number("public_port")).await?.into_iter().collect())
+    Ok(all(from, statement, |row| row.number("public_port")).await?.into_iter().collect())
 }
 
 fn check_wanted(
@@ -115,17 +130,20 @@ fn check_wanted(
     Ok(port)
 }
 
-/// From a random start, so that a port just freed is not the next one's: clients of the old service may still knock.
 fn pick(ports: &RangeInclusive<u16>, taken: &HashSet<u16>) -> Result<u16, Error> {
-    let count = ports.clone().count().max(1);
-    let offset = usize::from(u16::from_le_bytes(random())) % count;
     let (first, last) = (ports.start(), ports.end());
-    let mut from_offset = ports.clone().cycle().skip(offset).take(count);
-    from_offset.find(|port| !taken.contains(port)).ok_or_else(|| {
+    in_turn(ports).find(|port| !taken.contains(port)).ok_or_else(|| {
         Error::Exhausted(format!(
             "all public ports {first}-{last} are taken; disable a service or widen services.ports"
         ))
     })
+}
+
+/// From a random start, so that a port just freed is not the next one's: clients of the old service may still knock.
+fn in_turn(ports: &RangeInclusive<u16>) -> impl Iterator<Item = u16> + use<> {
+    let count = ports.clone().count().max(1);
+    let offset = usize::from(u16::from_le_bytes(random())) % count;
+    ports.clone().cycle().skip(offset).take(count)
 }
 
 /// The exposure of a service on a board.

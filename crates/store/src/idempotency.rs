@@ -3,7 +3,7 @@
 //! Invariant: a key belongs to its user and to one request (by hash) for [`LIFETIME`]. When begin and finish share the
 //! transaction of the use case, a key and what it did are stored together or not at all.
 
-use crate::sql::{Reader, Row, Statement, first};
+use crate::sql::{Reader, Row, Statement, first, json};
 use crate::{Error, Tx};
 use model::{Invalid, Timestamp, UserId};
 use std::time::Duration;
@@ -26,6 +26,8 @@ pub enum Begin {
         status: u16,
         /// Body of the answer.
         body: String,
+        /// Its headers that are kept: name and value.
+        headers: Vec<(String, String)>,
     },
 }
 
@@ -47,7 +49,7 @@ pub async fn begin(
     let statement = Statement::new(
         "take an idempotency key",
         "INSERT INTO idempotency_keys (user_id, key, request_hash, created_at) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (user_id, key) DO UPDATE SET request_hash = $3, created_at = $4, status = NULL, body = NULL",
+         ON CONFLICT (user_id, key) DO UPDATE SET request_hash = $3, created_at = $4, status = NULL, body = NULL, headers = NULL",
     )
     .bind(user)
     .bind(key)
@@ -79,7 +81,7 @@ pub async fn lookup<'e>(
 ) -> Result<Option<Begin>, Error> {
     let statement = Statement::new(
         "read an idempotency key",
-        "SELECT request_hash, status, body, created_at FROM idempotency_keys WHERE user_id = $1 AND key = $2",
+        "SELECT request_hash, status, body, headers, created_at FROM idempotency_keys WHERE user_id = $1 AND key = $2",
     )
     .bind(user)
     .bind(key);
@@ -118,6 +120,22 @@ pub async fn finish(
         0 => Err(Error::NotFound { what: "idempotency key" }),
         _ => Ok(()),
     }
+}
+
+/// Keeps headers with an answer that [`finish`] stored.
+///
+/// # Errors
+/// The database failed.
+pub async fn keep_headers(
+    tx: &mut Tx,
+    key: &str,
+    user: &UserId,
+    headers: &[(String, String)],
+) -> Result<(), Error> {
+    let text = "UPDATE idempotency_keys SET headers = $1 WHERE user_id = $2 AND key = $3";
+    let statement = Statement::new("keep headers of an answer", text);
+    tx.execute(statement.bind(json(&headers)?).bind(user).bind(key)).await?;
+    Ok(())
 }
 
 /// Frees a key whose request failed in a way that may be tried again.
@@ -160,9 +178,11 @@ fn read(row: &Row) -> Result<Found, Error> {
     let status = row.number_optional("status")?;
     let begun = match status {
         None => Begin::Running,
-        Some(status) => {
-            Begin::Done { status, body: row.text_optional("body")?.unwrap_or_default() }
-        }
+        Some(status) => Begin::Done {
+            status,
+            body: row.text_optional("body")?.unwrap_or_default(),
+            headers: row.json_optional("headers")?.unwrap_or_default(),
+        },
     };
     Ok(Found {
         request_hash: row.hash("request_hash")?,

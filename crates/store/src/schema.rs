@@ -8,6 +8,7 @@ use sqlx::{Connection as _, Row as _, SqliteConnection};
 const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("../migrations/sqlite/0001_first.sql")),
     (2, include_str!("../migrations/sqlite/0002_upstream.sql")),
+    (3, include_str!("../migrations/sqlite/0003_answer_headers.sql")),
 ];
 
 const LEDGER: &str =

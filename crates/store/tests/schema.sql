@@ -146,7 +146,7 @@ CREATE TABLE idempotency_keys (
     request_hash BLOB NOT NULL,
     status BIGINT,
     body TEXT,
-    created_at BIGINT NOT NULL,
+    created_at BIGINT NOT NULL, headers TEXT,
     PRIMARY KEY (user_id, key)
 );
 

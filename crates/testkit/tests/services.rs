@@ -143,7 +143,7 @@ fn enabling_twice_and_ports_that_cannot_be_had_are_refused() {
     let taken = enable("second", json!({ "public_port": port })).unwrap_err();
     assert_eq!(taken.kind(), Kind::Conflict, "{taken}");
     let outside = enable("second", json!({ "public_port": 22 })).unwrap_err();
-    assert!(matches!(outside.kind(), Kind::Conflict | Kind::Invalid), "{outside}");
+    assert_eq!(outside.kind(), Kind::Invalid, "{outside}");
 
     // The cloud picks at random, so the echo may have any of them.
     let (first, last) = world.service_ports();
@@ -173,6 +173,23 @@ fn when_the_ports_run_out_that_is_said_with_a_cure() {
     assert!(error.to_string().contains("services.ports"), "it says how to mend it: {error}");
     board.done(&Method::DELETE, "/services/a", &json!({}));
     wait_echo(board.expose("c"));
+}
+
+#[test]
+fn the_one_port_that_no_other_program_has_is_found() {
+    let world = World::new();
+    let board = world.board("crowded");
+    let local = LocalService::start(Talk::Echo);
+    world.service("echo", local.port);
+    world.service("second", local.port);
+    let (first, last) = world.service_ports();
+    let left = first.midpoint(last);
+    let listen = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+    let _others: Vec<_> = (first..=last).filter(|port| *port != left).map(listen).collect();
+    assert_eq!(board.expose("echo"), left);
+    let error = board.command(&Method::PUT, "/services/second", &json!({})).unwrap_err();
+    assert_eq!(error.kind(), Kind::Exhausted, "{error}");
+    assert!(error.to_string().contains("services.ports"), "it says how to mend it: {error}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Claims: make the right to enrol boards, look at it, withdraw it.
 
 use crate::app::access::Caller;
-use crate::app::{Error, fleets};
+use crate::app::{Error, find, fleets};
 use crate::cloud::Cloud;
 use api::claims::{DEFAULT_LIFE_S, New};
 use base::secret;
@@ -64,7 +64,7 @@ pub async fn create(cloud: &Cloud, caller: &Caller, new: New) -> Result<(ClaimRo
 /// # Errors
 /// There is none that the caller may see.
 pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<ClaimRow, Error> {
-    let id = ident.parse().map_err(|_| store::Error::NotFound { what: "claim" })?;
+    let id = find::id("claim", ident, api::claims::PATH)?;
     let claim = claims::get(&cloud.store, caller.scope(), id).await?;
     caller.may(&claim.project, "claim")?;
     Ok(claim)

@@ -20,8 +20,8 @@ use store::operations::{self, OperationRow};
 use store::services::ServiceRow;
 use store::{Tx, events};
 
-/// Ports tried when the wish is "any", before giving up.
-const ATTEMPTS: usize = 16;
+/// Free ports that are kept in reserve, for those that somebody takes in between.
+const ENOUGH: usize = 16;
 
 /// What is exposed of a board.
 ///
@@ -90,13 +90,17 @@ pub async fn enable(
     let ports = cloud.settings.services.ports.range();
     let wanted = wanted.map(Port::number);
     check_wanted(wanted, &ports)?;
-    for _ in 0..ATTEMPTS {
+    for port in candidates(cloud, wanted, &ports).await? {
         let (order, board, service) = (order.clone(), board.clone(), service.clone());
         let (asked, ports) = (order.clone(), ports.clone());
         let reserved = cloud.store.write(move |tx| {
-            Box::pin(async move { reserve(tx, &asked, &board, &service, ports, wanted).await })
+            Box::pin(async move { reserve(tx, &asked, &board, &service, ports, port).await })
         });
-        let (exposure, operation) = reserved.await.map_err(in_plain_words)?;
+        let (exposure, operation) = match reserved.await {
+            // Somebody was faster; there may be others.
+            Err(error) if wanted.is_none() && has_taken_port(&error) => continue,
+            reserved => reserved.map_err(in_plain_words)?,
+        };
         match cloud.ingress.open(&exposure).await {
             Ok(()) => return given(cloud, &order, operation).await,
             Err(fault) => {
@@ -107,8 +111,39 @@ pub async fn enable(
             }
         }
     }
-    let text = "other programs have the ports that were tried; set services.ports to free ones";
+    let text = format!(
+        "other programs have all of the public ports {}-{} that no service has; set services.ports to free ones",
+        ports.start(),
+        ports.end()
+    );
     Err(Error::new(Kind::Exhausted, text))
+}
+
+/// The ports to try: the wanted one, or every one that neither a service nor another program has. When services have them
+/// all, none is named, and the store says so.
+async fn candidates(
+    cloud: &Cloud,
+    wanted: Option<u16>,
+    ports: &RangeInclusive<u16>,
+) -> Result<Vec<Option<u16>>, Error> {
+    if wanted.is_some() {
+        return Ok(vec![wanted]);
+    }
+    let free = exposures::free_ports(&cloud.store, ports).await?;
+    if free.is_empty() {
+        return Ok(vec![None]);
+    }
+    let mut candidates = Vec::new();
+    for port in free {
+        // Asked before anything is written, so that trying costs no commit.
+        if cloud.ingress.is_free(port).await {
+            candidates.push(Some(port));
+        }
+        if candidates.len() == ENOUGH {
+            break;
+        }
+    }
+    Ok(candidates)
 }
 
 fn check_wanted(wanted: Option<u16>, ports: &RangeInclusive<u16>) -> Result<(), Fault> {
@@ -117,10 +152,14 @@ fn check_wanted(wanted: Option<u16>, ports: &RangeInclusive<u16>) -> Result<(), 
             let (first, last) = (ports.start(), ports.end());
             let text =
                 format!("port {port} is not one of {first}-{last}; choose one of them or none");
-            Err(Fault::new(Kind::Conflict, text))
+            Err(Fault::new(Kind::Invalid, text))
         }
         _ => Ok(()),
     }
+}
+
+fn has_taken_port(error: &store::Error) -> bool {
+    matches!(error, store::Error::Duplicate { field: "public port", .. })
 }
 
 fn in_plain_words(error: store::Error) -> Error {

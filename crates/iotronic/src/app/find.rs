@@ -1,8 +1,9 @@
 //! Finding a thing by what people write: its id, or its name in the own project.
 
 use crate::app::access::Caller;
-use model::ProjectId;
+use model::{Invalid, Kind, ProjectId};
 use std::future::Future;
+use std::str::FromStr;
 use store::Error;
 use uuid::Uuid;
 
@@ -26,4 +27,18 @@ where
         (Err(Error::NotFound { .. }), None) => read(None).await,
         (own, _) => own,
     }
+}
+
+/// Reads the id of something that has no name of its own, or whose names repeat; `list` is where the ids stand.
+///
+/// # Errors
+/// It is no id, so there is no such thing.
+pub(super) fn id<T: FromStr<Err = Invalid>>(
+    what: &'static str,
+    ident: &str,
+    list: &'static str,
+) -> Result<T, super::Error> {
+    let text =
+        || format!("there is no {what} {ident:?}: give its id, a UUID, as GET {list} shows it");
+    ident.parse().map_err(|_| super::Error::new(Kind::NotFound, text()))
 }

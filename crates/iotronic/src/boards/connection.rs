@@ -10,7 +10,7 @@ use super::registry::{Dialect, Entry};
 use model::facts::{Facts, Load, MAX_FACTS};
 use model::{BoardId, Kind};
 use rpc::Fault;
-use rpc::connection::{Accepted, Connection, Info, Report, negotiate};
+use rpc::connection::{Accepted, CloudCapability, Connection, Info, Report, Reported, negotiate};
 use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
@@ -56,14 +56,14 @@ pub(super) async fn connection(
     let row = come_online(&boards, board, caller.session, protocol, said.info).await?;
     told(&Accepted {
         protocol,
-        capabilities: Vec::new(),
+        capabilities: CloudCapability::ALL.iter().map(|one| one.word().to_owned()).collect(),
         time: boards.now(),
         report_every_s: boards.report_every_s(),
         name: row.name.to_string(),
     })
 }
 
-/// A board says how it is.
+/// A board says how it is, and hears how it is called.
 pub(super) async fn report(boards: Boards, caller: Caller, said: Report) -> Result<Value, Fault> {
     let board = the_caller(&caller, said.board_uuid)?;
     check_size("load", &said.load)?;
@@ -74,7 +74,8 @@ pub(super) async fn report(boards: Boards, caller: Caller, said: Report) -> Resu
             Box::pin(async move { store::boards::record_facts(tx, board, &facts).await })
         });
     }
-    Ok(Value::String("ok".to_owned()))
+    let row = store::boards::by_id(boards.store(), None, board).await.map_err(super::fault)?;
+    told(&Reported { name: row.name.to_string() })
 }
 
 fn the_caller(caller: &Caller, said: BoardId) -> Result<BoardId, Fault> {

@@ -77,6 +77,7 @@ fn view(row: ClaimRow, now: Timestamp) -> Claim {
         uses: row.uses_total,
         uses_left: row.uses_left,
         labels: row.labels,
+        fleet: row.fleet,
         replaces: row.replaces,
         expires_at: row.expires_at,
         created_at: row.created_at,

@@ -1,7 +1,7 @@
 //! `Idempotency-Key`: a POST or PUT that is repeated with the same key within a day gets the first answer and does nothing
 //! again (draft-ietf-httpapi-idempotency-key-header).
 //!
-//! Only successes are kept; whatever failed changed nothing and may be tried again with the same key. The work goes on when
+//! With an answer go the headers that say where the thing is and which revision it has. Only successes are kept; whatever failed changed nothing and may be tried again with the same key. The work goes on when
 //! the client leaves, so that its repetition finds the answer.
 
 use crate::app::access::Key;
@@ -10,7 +10,7 @@ use crate::http::answer::Failure;
 use crate::http::extract::{SignedIn, bytes};
 use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::{FromRequestParts as _, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use model::{Kind, UserId};
@@ -23,6 +23,8 @@ pub(crate) const KEY: &str = "idempotency-key";
 const REPLAYED: &str = "idempotency-replayed";
 /// Largest answer that is kept.
 const MAX_KEPT: u64 = 2 * 1024 * 1024;
+/// Headers that are kept with the body.
+const KEPT_HEADERS: [HeaderName; 2] = [header::LOCATION, header::ETAG];
 /// Stands in the store for an answer that was not kept.
 const NOT_KEPT: u16 = 0;
 
@@ -66,7 +68,7 @@ async fn with_key(
     match begin(&cloud, &key, &said.user, hash).await? {
         Begin::Fresh => {}
         Begin::Running => return Err(running()),
-        Begin::Done { status, body } => return replay(status, body),
+        Begin::Done { status, body, headers } => return replay(status, body, &headers),
     }
     parts.extensions.insert(Key(key.clone()));
     let request = Request::from_parts(parts, Body::from(body));
@@ -99,14 +101,29 @@ fn running() -> Failure {
     Failure { retry_after: Some(1), ..Failure::new(Kind::Conflict, text) }
 }
 
-fn replay(status: u16, body: String) -> Result<Response, Failure> {
+fn replay(status: u16, body: String, kept: &[(String, String)]) -> Result<Response, Failure> {
     if status == NOT_KEPT {
         let text = "this request was done already, and its answer is not kept; look at what it made, or use a new key";
         return Err(Failure::new(Kind::Conflict, text));
     }
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     let headers = [(header::CONTENT_TYPE.as_str(), "application/json"), (REPLAYED, "true")];
-    Ok((status, headers, body).into_response())
+    let mut response = (status, headers, body).into_response();
+    for name in KEPT_HEADERS {
+        let value = kept.iter().find(|(kept, _)| kept == name.as_str()).map(|(_, value)| value);
+        if let Some(Ok(value)) = value.map(|value| HeaderValue::from_str(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    Ok(response)
+}
+
+fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
+    let value = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let kept = KEPT_HEADERS
+        .into_iter()
+        .filter_map(|name| Some((name.to_string(), value(name)?.to_owned())));
+    kept.collect()
 }
 
 async fn keep(cloud: &Cloud, key: &str, user: &UserId, response: Response) -> Response {
@@ -118,7 +135,7 @@ async fn keep(cloud: &Cloud, key: &str, user: &UserId, response: Response) -> Re
         return Response::from_parts(parts, body);
     }
     if is_secret || !fits {
-        report(finish(cloud, key, user, NOT_KEPT, String::new()).await);
+        report(finish(cloud, key, user, NOT_KEPT, String::new(), Vec::new()).await);
         return Response::from_parts(parts, body);
     }
     let limit = usize::try_from(MAX_KEPT).unwrap_or(usize::MAX);
@@ -126,7 +143,8 @@ async fn keep(cloud: &Cloud, key: &str, user: &UserId, response: Response) -> Re
         return Failure::new(Kind::Internal, "the answer could not be written").into_response();
     };
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    report(finish(cloud, key, user, parts.status.as_u16(), text).await);
+    let headers = kept_headers(&parts.headers);
+    report(finish(cloud, key, user, parts.status.as_u16(), text, headers).await);
     Response::from_parts(parts, Body::from(bytes))
 }
 
@@ -136,10 +154,14 @@ async fn finish(
     user: &UserId,
     status: u16,
     body: String,
+    headers: Vec<(String, String)>,
 ) -> Result<(), store::Error> {
     let (key, user) = (key.to_owned(), user.clone());
     let job = cloud.store.write(move |tx| {
-        Box::pin(async move { idempotency::finish(tx, &key, &user, status, &body).await })
+        Box::pin(async move {
+            idempotency::finish(tx, &key, &user, status, &body).await?;
+            idempotency::keep_headers(tx, &key, &user, &headers).await
+        })
     });
     job.await
 }

@@ -94,13 +94,7 @@ impl Ingress {
             return Ok(());
         }
         self.close(exposure.board, exposure.service);
-        let closing = self.state().closing.remove(&port);
-        if let Some(closing) = closing {
-            // Ends at once, cancelled; how does not matter.
-            let _ = closing.await;
-        }
-        let bound = TcpListener::bind(SocketAddr::new(self.0.address, port)).await;
-        match bound {
+        match self.bind(port).await {
             Ok(_free) if exposure.legacy => {
                 self.state().ports.insert(key, Port::Tunnelled(port));
                 Ok(())
@@ -119,6 +113,20 @@ impl Ingress {
                 Err(fault)
             }
         }
+    }
+
+    /// Whether nobody listens on this port now.
+    pub async fn is_free(&self, port: u16) -> bool {
+        self.bind(port).await.is_ok()
+    }
+
+    async fn bind(&self, port: u16) -> io::Result<TcpListener> {
+        let closing = self.state().closing.remove(&port);
+        if let Some(closing) = closing {
+            // Ends at once, cancelled; how does not matter.
+            let _ = closing.await;
+        }
+        TcpListener::bind(SocketAddr::new(self.0.address, port)).await
     }
 
     fn listen(&self, (board, service): Key, port: u16, bound: TcpListener) -> Listener {

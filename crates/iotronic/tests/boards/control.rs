@@ -5,7 +5,7 @@ use crate::world::{World, eventually};
 use model::board::Status;
 use model::facts::{Facts, Load};
 use model::{BoardId, Kind};
-use rpc::connection::Report;
+use rpc::connection::{CloudCapability, Report, Reported};
 use rpc::handshake::Intent;
 use rpc::{Call, Envelope, uri};
 use serde_json::{Value, json};
@@ -62,12 +62,15 @@ async fn what_a_board_says_about_itself_is_kept() {
     assert_eq!(row.facts.processors, 4);
     assert_eq!(row.agent_version.as_deref(), Some("0.1.0"));
     assert_eq!(row.capabilities, ["DevicePing"]);
+    assert!(machine.accepted.can(CloudCapability::ReportName));
     let report = Report {
         board_uuid: machine.id,
         load: Load { uptime_s: 99, ..Load::default() },
         facts: Some(Facts { processors: 8, ..Facts::default() }),
     };
-    report_of(&machine, json!(report)).await.unwrap();
+    let told: Reported =
+        serde_json::from_value(report_of(&machine, json!(report)).await.unwrap()).unwrap();
+    assert_eq!(told.name, "lamp");
     eventually("the report is stored", || async {
         let row = world.board(machine.id).await;
         match (row.load.map(|load| load.uptime_s), row.facts.processors) {

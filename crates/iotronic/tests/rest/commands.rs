@@ -227,7 +227,7 @@ async fn a_port_that_somebody_else_has_is_refused_and_leaves_no_trace() {
     world.board("lamp").await;
     service(&world, &owner, "ssh").await;
     let on = "/v2/boards/lamp/services/ssh";
-    world.put(&owner, on, json!({ "public_port": 1 })).await.expect(409);
+    world.put(&owner, on, json!({ "public_port": 1 })).await.expect(400);
     let wanted = json!({ "public_port": port });
     let problem = world.put(&owner, on, wanted).await.expect(409);
     assert!(problem["detail"].as_str().unwrap().contains(&port.to_string()), "{problem}");

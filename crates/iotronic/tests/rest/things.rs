@@ -132,8 +132,10 @@ async fn a_board_that_is_given_up_keeps_its_id_and_frees_its_name() {
 async fn a_claim_shows_its_text_once_and_leads_to_this_cloud() {
     let world = World::start().await;
     let owner = world.owner().await;
-    let new = json!({ "name": "lamp", "uses": 3, "labels": { "kind": "lamp" } });
+    let north = fleet(&world, &owner, "north").await;
+    let new = json!({ "name": "lamp", "uses": 3, "labels": { "kind": "lamp" }, "fleet": "north" });
     let made = world.post(&owner, "/v2/claims", new).await.expect(201);
+    assert_eq!(made["fleet"], north["id"]);
     let text = made["claim"].as_str().unwrap();
     let claim: model::claim::Claim = text.parse().unwrap();
     assert_eq!(claim.url, world.cloud().public_url);
@@ -143,6 +145,9 @@ async fn a_claim_shows_its_text_once_and_leads_to_this_cloud() {
     for answer in [world.get(&owner, &path).await, world.get(&owner, "/v2/claims").await] {
         assert!(!answer.text.contains(&claim.secret) && !answer.text.contains(text));
     }
+    assert_eq!(world.get(&owner, &path).await.expect(200)["fleet"], north["id"]);
+    let wrong = world.get(&owner, "/v2/claims/lamp").await.expect(404)["detail"].to_string();
+    assert!(wrong.contains("a UUID, as GET /v2/claims shows"), "{wrong}");
     world.delete(&owner, &path).await.expect(204);
     assert!(world.get(&owner, &path).await.expect(200)["revoked_at"].is_string());
 
@@ -182,8 +187,11 @@ async fn a_repeated_request_with_the_same_key_does_nothing_again() {
     let reboot = async |path: &str, body: Value| {
         world.ask(&owner, Method::POST, path, Some(body), &key).await
     };
-    let first = reboot("/v2/boards/lamp/reboot", json!({})).await.expect(202);
+    let first = reboot("/v2/boards/lamp/reboot", json!({})).await;
+    let location = first.header("location").to_owned();
+    let first = first.expect(202);
     let again = reboot("/v2/boards/lamp/reboot", json!({})).await;
+    assert_eq!(again.header("location"), location);
     assert_eq!(again.header("idempotency-replayed"), "true");
     assert_eq!(again.expect(202), first);
     reboot("/v2/boards/lamp/reboot", json!({ "delay": 9 })).await.expect(409);
@@ -194,6 +202,24 @@ async fn a_repeated_request_with_the_same_key_does_nothing_again() {
     let path = "/v2/boards/lamp/reboot";
     let answer = world.ask(&other, Method::POST, path, Some(json!({})), &key).await;
     assert_ne!(answer.expect(202)["id"], first["id"]);
+}
+
+#[tokio::test]
+async fn a_repeated_answer_says_again_where_the_thing_is_and_which_revision_it_has() {
+    let world = World::start().await;
+    let owner = world.owner().await;
+    let key = [("idempotency-key", "made-once")];
+    let make = || {
+        let new = json!({ "name": "north" });
+        world.ask(&owner, Method::POST, "/v2/fleets", Some(new), &key)
+    };
+    let (first, again) = (make().await, make().await);
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    for name in ["location", "etag"] {
+        assert_ne!(first.header(name), "");
+        assert_eq!(again.header(name), first.header(name));
+    }
+    assert_eq!(again.expect(201), first.expect(201));
 }
 
 #[tokio::test]

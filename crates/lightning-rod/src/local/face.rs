@@ -41,6 +41,10 @@ impl Face {
         known.status = Some(status.to_owned());
     }
 
+    pub(crate) fn set_name(&self, name: &str) {
+        self.known().name = Some(name.to_owned());
+    }
+
     pub(crate) fn set_status(&self, status: &str) {
         self.known().status = Some(status.to_owned());
     }

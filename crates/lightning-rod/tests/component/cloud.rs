@@ -5,7 +5,7 @@ use crate::eventually;
 use base::key::{KeyPair, PublicKey, from_hex, to_hex};
 use model::claim::Claim;
 use model::{BoardId, Kind, OperationId, ProjectId, Timestamp};
-use rpc::connection::{Accepted, Connection, Report};
+use rpc::connection::{Accepted, CloudCapability, Connection, Report, Reported};
 use rpc::enrol::{Enrol, Enrolled};
 use rpc::handshake::{
     HelloExtra, Intent, REFUSED_KEY, UNKNOWN_KEY, WelcomeExtra, cloud_transcript,
@@ -58,6 +58,8 @@ pub(crate) struct Memory {
     links: HashMap<BoardId, Link>,
     lie: Lie,
     time: Option<Timestamp>,
+    /// A cloud of before the list until it is told what to call the board.
+    name: Option<String>,
 }
 
 pub(crate) struct Cloud {
@@ -148,6 +150,11 @@ impl Cloud {
 
     pub(crate) fn lie(&self, lie: Lie) {
         self.memory().lie = lie;
+    }
+
+    /// Calls the board so, and is a cloud that says what it can do.
+    pub(crate) fn call_it(&self, name: &str) {
+        self.memory().name = Some(name.to_owned());
     }
 
     pub(crate) fn tell_time(&self, time: Timestamp) {
@@ -318,17 +325,22 @@ fn connection(
     memory.connections.insert(connection.uuid, connection);
     let accepted = Accepted {
         protocol: 1,
-        capabilities: Vec::new(),
+        capabilities: vec!["brew-tea".into(), CloudCapability::ReportName.word().into()],
         time,
         report_every_s: 1,
-        name: "rod".into(),
+        name: memory.name.clone().unwrap_or_else(|| "rod".into()),
     };
-    Some(Ok(json!(accepted)))
+    let mut accepted = json!(accepted);
+    if memory.name.is_none() {
+        accepted.as_object_mut().unwrap().remove("capabilities");
+    }
+    Some(Ok(accepted))
 }
 
 fn report(memory: &Mutex<Memory>, invocation: &wamp::Invocation) -> Option<Result<Value, Fault>> {
-    memory.lock().unwrap().reports.push(keywords(invocation));
-    Some(Ok(Value::Null))
+    let mut memory = memory.lock().unwrap();
+    memory.reports.push(keywords(invocation));
+    Some(Ok(memory.name.clone().map_or_else(|| json!("ok"), |name| json!(Reported { name }))))
 }
 
 struct TestPolicy {

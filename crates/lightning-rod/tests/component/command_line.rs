@@ -9,6 +9,7 @@ use rpc::envelope::{End, FaultKind};
 use serde_json::json;
 use std::process::Output;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 async fn rod(arguments: &[&str]) -> Output {
@@ -42,6 +43,35 @@ async fn enrol_and_status_print_who_the_board_is() {
     assert!(code == Some(7) && text.contains("enrolled already"), "{text}");
     let (code, text) = texts(&rod(&["enrol", "--home", dir, "--claim", "s4t1.x"]).await);
     assert!(code == Some(3) && text.contains("not a claim"), "{text}");
+}
+
+#[tokio::test]
+async fn a_claim_comes_in_unseen_and_status_shows_the_cloud_and_makes_nothing() {
+    let cloud = Cloud::start().await;
+    cloud.call_it("lamp-7");
+    let home = Rod::new();
+    let missing = home.dir.path().join("not-there");
+    let (code, text) = texts(&rod(&["status", "--home", missing.to_str().unwrap()]).await);
+    assert_eq!((code, missing.exists()), (Some(6), false), "{text}");
+    let dir = home.dir.path().to_str().unwrap();
+    let mut child = Command::new(BINARY)
+        .args(["enrol", "--home", dir, "--claim", "-"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let claim = format!("{}\n", cloud.claim());
+    child.stdin.take().unwrap().write_all(claim.as_bytes()).await.unwrap();
+    assert_eq!(child.wait().await.unwrap().code(), Some(0));
+    let (_child, mut lines) = home.spawn();
+    line_with(&mut lines, "new name").await;
+    eventually("status shows it", async || {
+        let (code, text) = texts(&rod(&["status", "--home", dir]).await);
+        let shown = ["lamp-7", "report-name", "agent:   running"];
+        let all = code == Some(0) && shown.iter().all(|word| text.contains(word));
+        if all { Ok(()) } else { Err(text) }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -48,6 +48,43 @@ async fn load_is_reported_again_and_again_and_facts_only_when_they_change() {
 }
 
 #[tokio::test]
+async fn what_the_cloud_can_do_is_kept_and_a_new_name_is_heard_with_the_next_report() {
+    let cloud = Cloud::start().await;
+    let (rod, board) = Rod::enrolled(&cloud).await;
+    cloud.call_it("rod");
+    let running = rod.run();
+    cloud.online(board).await;
+    let said = eventually("what the cloud said is kept", async || {
+        rod.home().cloud_said().ok_or_else(|| "no file".to_owned())
+    })
+    .await;
+    assert_eq!((said.protocol, said.capabilities.len()), (1, 2));
+    cloud.call_it("lamp-7");
+    eventually("the new name is kept", async || {
+        let name = rod.home().identity().unwrap().unwrap().name;
+        if name.as_str() == "lamp-7" { Ok(()) } else { Err(format!("it is {name}")) }
+    })
+    .await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_cloud_that_does_not_say_what_it_can_do_is_worked_with() {
+    let cloud = Cloud::start().await;
+    let (rod, board) = Rod::enrolled(&cloud).await;
+    let running = rod.run();
+    cloud.online(board).await;
+    eventually("two reports", async || match cloud.reports().len() {
+        0 | 1 => Err("not yet".to_owned()),
+        _ => Ok(()),
+    })
+    .await;
+    assert_eq!(rod.home().cloud_said().unwrap().capabilities, [""; 0]);
+    cloud.call(board, "DevicePing", &[json!({})]).await.unwrap();
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_board_comes_back_after_the_cloud_was_restarted() {
     let mut cloud = Cloud::start().await;
     let (rod, board) = Rod::enrolled(&cloud).await;

@@ -17,7 +17,11 @@ async fn begin(world: &World, user: &UserId, hash: u8) -> Result<Begin, Error> {
 async fn finish(store: &Store, user: &UserId) {
     let user = user.clone();
     let job = store.write(move |tx| {
-        Box::pin(async move { idempotency::finish(tx, "key", &user, 201, "{}").await })
+        Box::pin(async move {
+            idempotency::finish(tx, "key", &user, 201, "{}").await?;
+            let headers = [("location".to_owned(), "/x/\"1\"".to_owned())];
+            idempotency::keep_headers(tx, "key", &user, &headers).await
+        })
     });
     job.await.unwrap();
 }
@@ -29,7 +33,8 @@ async fn a_repeated_request_gets_the_first_answer_for_a_day() {
     assert_eq!(begin(&world, user, 1).await.unwrap(), Begin::Fresh);
     assert_eq!(begin(&world, user, 1).await.unwrap(), Begin::Running);
     finish(&world.store, user).await;
-    let done = Begin::Done { status: 201, body: "{}".into() };
+    let headers = vec![("location".to_owned(), "/x/\"1\"".to_owned())];
+    let done = Begin::Done { status: 201, body: "{}".into(), headers };
     assert_eq!(begin(&world, user, 1).await.unwrap(), done);
     assert_eq!(begin(&world, &UserId::new(), 1).await.unwrap(), Begin::Fresh);
     world.clock.advance(Duration::from_secs(24 * 3600));
