@@ -1,5 +1,8 @@
 //! A blocking client: signs in, keeps the token, speaks JSON, turns problem bodies into errors, reads event streams.
 //!
+//! Invariant: a token that the cloud refuses is renewed once for each request, where there is a way to; the second refusal is
+//! the answer.
+//!
 //! Blocking on purpose: the command line does one thing at a time and starts in milliseconds. Every request has a time limit
 //! but streams, which end when the reader stops.
 
@@ -8,7 +11,9 @@ use crate::problem::Problem;
 use model::Kind;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::fmt;
 use std::io::{BufRead, BufReader};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use ureq::Agent;
 pub use ureq::http::Method;
@@ -29,7 +34,9 @@ pub struct Error {
 }
 
 impl Error {
-    fn new(kind: Kind, detail: String) -> Self {
+    /// A failure that is not the cloud's own.
+    #[must_use]
+    pub fn new(kind: Kind, detail: String) -> Self {
         Self { problem: Box::new(Problem::new(kind, detail)) }
     }
 
@@ -50,12 +57,22 @@ pub enum Trust {
     Authority(String),
 }
 
+/// A new token in place of one that is refused.
+pub type Renewal = Arc<dyn Fn() -> Result<String, Error> + Send + Sync>;
+
 /// A cloud, signed in to or not yet.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Client {
     agent: Agent,
     url: String,
-    token: Option<String>,
+    token: Arc<Mutex<Option<String>>>,
+    renewal: Option<Renewal>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
 impl Client {
@@ -70,13 +87,21 @@ impl Client {
             .user_agent(concat!("s4t/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls(url, trust)?)
             .build();
-        Ok(Self { agent: config.into(), url: url.trim_end_matches('/').to_owned(), token: None })
+        let url = url.trim_end_matches('/').to_owned();
+        Ok(Self { agent: config.into(), url, token: Arc::default(), renewal: None })
     }
 
     /// The same cloud with a token had before.
     #[must_use]
     pub fn with_token(mut self, token: String) -> Self {
-        self.token = Some(token);
+        self.token = Arc::new(Mutex::new(Some(token)));
+        self
+    }
+
+    /// With a way to a new token, taken when the one in use is refused.
+    #[must_use]
+    pub fn with_renewal(mut self, renewal: Renewal) -> Self {
+        self.renewal = Some(renewal);
         self
     }
 
@@ -88,8 +113,12 @@ impl Client {
 
     /// The token in use, if signed in.
     #[must_use]
-    pub fn token(&self) -> Option<&str> {
-        self.token.as_deref()
+    pub fn token(&self) -> Option<String> {
+        self.kept().clone()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<String>> {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Signs in and answers the token and its meaning; later requests carry it.
@@ -118,7 +147,7 @@ impl Client {
             )
         })?;
         let answer = read(response)?;
-        self.token = Some(token.clone());
+        self.token = Arc::new(Mutex::new(Some(token.clone())));
         Ok((token, answer))
     }
 
@@ -163,8 +192,29 @@ impl Client {
         Ok(Stream { lines: BufReader::new(Box::new(response.into_body().into_reader())) })
     }
 
+    /// Sends a request, and once more with a new token when the first was refused.
     fn send<B: Serialize>(
         &self,
+        method: &Method,
+        path: &str,
+        body: Option<&B>,
+        headers: &[(&str, &str)],
+        limit: Option<Duration>,
+    ) -> Result<Response<Body>, Error> {
+        let token = self.token();
+        let refused = match self.send_as(token.as_deref(), method, path, body, headers, limit) {
+            Err(error) if error.kind() == Kind::Unauthenticated && token.is_some() => error,
+            done => return done,
+        };
+        let Some(renewal) = &self.renewal else { return Err(refused) };
+        let token = renewal()?;
+        *self.kept() = Some(token.clone());
+        self.send_as(Some(&token), method, path, body, headers, limit)
+    }
+
+    fn send_as<B: Serialize>(
+        &self,
+        token: Option<&str>,
         method: &Method,
         path: &str,
         body: Option<&B>,
@@ -175,7 +225,7 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        if let Some(token) = &self.token {
+        if let Some(token) = token {
             request = request.header(AUTH_TOKEN, token);
         }
         let answer = match body {

@@ -113,9 +113,12 @@ pub(crate) fn logout() -> Result<(), Failure> {
 
 /// Shows who one is signed in as.
 pub(crate) fn whoami(session: &Session, out: &mut Output) -> Result<(), Failure> {
-    let token = session.client.token().unwrap_or_default();
-    let none: Option<&()> = None;
-    let answer: TokenAnswer =
-        session.client.request(&Method::GET, TOKENS, none, &[(SUBJECT_TOKEN, token)])?;
+    let ask = || -> Result<TokenAnswer, api::client::Error> {
+        let token = session.client.token().unwrap_or_default();
+        let none: Option<&()> = None;
+        session.client.request(&Method::GET, TOKENS, none, &[(SUBJECT_TOKEN, token.as_str())])
+    };
+    // The first time it may have asked about a token that was replaced meanwhile.
+    let answer = ask().or_else(|_| ask())?;
     out.one(&answer.token, &["user.name", "project.name", "roles", "expires_at"])
 }

@@ -198,7 +198,7 @@ impl World {
     /// HTTP by hand as administrator.
     #[must_use]
     pub fn raw(&self) -> RawHttp {
-        RawHttp { at: self.at(), token: self.admin().token().map(str::to_owned) }
+        RawHttp { at: self.at(), token: self.admin().token() }
     }
 
     /// HTTP by hand as nobody.

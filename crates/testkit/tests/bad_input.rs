@@ -120,13 +120,13 @@ fn strangers_and_wrong_tokens_are_kept_out_everywhere() {
             }
         }
         // A token with one letter changed.
-        let mut token = world.admin().token().unwrap().to_owned().into_bytes();
+        let mut token = world.admin().token().unwrap().into_bytes();
         let middle = token.len() / 2;
         token[middle] = if token[middle] == b'A' { b'B' } else { b'A' };
         let token = Some(String::from_utf8(token).unwrap());
         refused(&RawHttp { at: world.at(), token }.get("/v2/boards"), 401, "unauthenticated");
         let other = world.tenant("other", Role::AdminIotProject);
-        let token = other.token().map(str::to_owned);
+        let token = other.token();
         refused(&RawHttp { at: world.at(), token }.get("/v2/boards/bystander"), 404, "not_found");
     });
 }
@@ -270,7 +270,7 @@ fn a_client_that_stops_reading_does_not_hold_the_clouds_memory() {
         let source = "x".repeat(200_000);
         let new = json!({ "name": "fat", "language": "python", "mode": "sync", "source": source });
         admin.post::<Value>("/v2/plugins", &new).unwrap();
-        let token = admin.token().unwrap().to_owned();
+        let token = admin.token().unwrap();
         let mut deaf = Vec::new();
         for _ in 0..20 {
             let mut stream = TcpStream::connect(world.at()).unwrap();

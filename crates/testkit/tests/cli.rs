@@ -287,6 +287,27 @@ fn who_one_is_comes_from_login_clouds_yaml_or_the_environment() {
 }
 
 #[test]
+fn a_kept_token_that_the_cloud_refuses_is_replaced_unasked() {
+    let world = World::new();
+    let _ = world.s4t(&["board", "list"]).ok();
+    let cache = world.folder().join("home/cache/s4t");
+    let kept = std::fs::read_dir(cache).unwrap().next().unwrap().unwrap().path();
+    let good: Value = serde_json::from_slice(&std::fs::read(&kept).unwrap()).unwrap();
+    for command in ["board list", "whoami", "fleet create north"] {
+        let mut bad = good.clone();
+        bad["token"] = json!("not a token");
+        std::fs::write(&kept, bad.to_string()).unwrap();
+        let _ = world.s4t(&command.split(' ').collect::<Vec<_>>()).ok();
+        let now: Value = serde_json::from_slice(&std::fs::read(&kept).unwrap()).unwrap();
+        assert_ne!(now["token"], bad["token"], "{command}: the new one is kept");
+    }
+    // Who brings a token alone has no means to sign in again.
+    let mut command = world.s4t_command();
+    command.env("S4T_URL", world.url()).env("S4T_TOKEN", "not a token");
+    let _ = Said::of(command.args(["board", "list"])).failed(4);
+}
+
+#[test]
 fn followed_events_go_on_over_a_restart_of_the_cloud() {
     let world = World::new();
     let mut command = world.s4t_command();

@@ -63,7 +63,7 @@ fn a_withdrawn_credential_signs_in_no_more() {
             &Method::GET,
             api::identity::TOKENS,
             None::<&()>,
-            &[(api::identity::SUBJECT_TOKEN, user.token().unwrap())],
+            &[(api::identity::SUBJECT_TOKEN, user.token().unwrap().as_str())],
         )
         .unwrap();
     let path = format!("/identity/v3/users/{}/application_credentials", answer.token.user.id);

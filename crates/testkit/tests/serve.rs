@@ -98,7 +98,7 @@ fn no_secret_stands_in_the_log_or_the_database_and_no_key_is_readable_by_others(
             &api::client::Method::GET,
             api::identity::TOKENS,
             None::<&()>,
-            &[(api::identity::SUBJECT_TOKEN, admin.token().unwrap())],
+            &[(api::identity::SUBJECT_TOKEN, admin.token().unwrap().as_str())],
         )
         .unwrap();
     let path = format!("/identity/v3/users/{}/application_credentials", user.token.user.id);
@@ -109,7 +109,7 @@ fn no_secret_stands_in_the_log_or_the_database_and_no_key_is_readable_by_others(
     let secrets = [
         ("claim", made.claim.clone()),
         ("claim's secret", claim.secret),
-        ("token", admin.token().unwrap().to_owned()),
+        ("token", admin.token().unwrap()),
         ("credential", secret),
     ];
     world.cloud_stop();

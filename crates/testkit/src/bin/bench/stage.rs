@@ -29,7 +29,7 @@ impl Stage {
     /// Starts both.
     pub(crate) fn set() -> Self {
         let world = World::start(WorldOptions::default().set("services.ports", SERVICE_PORTS));
-        let token = world.admin().token().expect("signed in").to_owned();
+        let token = world.admin().token().expect("signed in");
         let asker = Asker { at: world.at(), token };
         let _ = asker.connect().ask(&asker.request("GET", api::boards::PATH, ""));
         let fresh_cloud_kib = world.cloud(|cloud| cloud.memory_kib().0);
