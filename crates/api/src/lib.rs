@@ -16,6 +16,8 @@ pub mod page;
 pub mod plugins;
 pub mod problem;
 pub mod services;
+pub mod session;
+pub mod ui;
 
 pub use page::Page;
 pub use problem::Problem;

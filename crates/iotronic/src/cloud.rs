@@ -10,6 +10,7 @@ use base::tasks::Shutdown;
 use model::Timestamp;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 use store::Store;
 
 /// The cloud of this process. Cloning is cheap.
@@ -53,6 +54,12 @@ impl Cloud {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.clock.unix_micros())
+    }
+
+    /// How long a token is good.
+    #[must_use]
+    pub fn token_life(&self) -> Duration {
+        Duration::from_secs(self.settings.identity.token_s)
     }
 }
 

@@ -5,9 +5,11 @@
 
 mod check;
 mod origins;
+mod ui;
 
 pub use check::{Error, load};
 pub use origins::Origins;
+pub use ui::Ui;
 
 use base::logs;
 use serde::Deserialize;
@@ -39,6 +41,8 @@ pub struct Settings {
     pub tls: Tls,
     /// Tokens.
     pub identity: Identity,
+    /// The dashboard's pages.
+    pub ui: Ui,
     /// How silent boards are noticed.
     pub liveness: Liveness,
     /// How much history is kept.

@@ -6,6 +6,7 @@
 
 mod bench;
 mod command;
+mod dashboard;
 mod demo;
 mod needs;
 mod openapi;
@@ -37,6 +38,8 @@ Chores:
       check the rules of the house: arrows, module docs, unsafe, dependencies, forbidden words
   package [--target TRIPLE] [--out DIR] [--try]
       make the Debian packages and the agent's tarball (in dist/); `--try` installs them in a scratch root
+  dashboard
+      check, test and build the pages in dashboard/, which the next build of the cloud takes in
   openapi
       write docs/openapi.json as the cloud describes itself
   soak [--short] [--write] [properties|simulation|kills|fuzz|packages]
@@ -63,6 +66,7 @@ fn run(words: &[String]) -> Fallible<ExitCode> {
     };
     match chore.as_str() {
         "bench" => bench::run(&Workspace::find()?, rest),
+        "dashboard" => dashboard::run(&Workspace::find()?, rest),
         "demo" => demo::run(&Workspace::find()?, rest),
         "openapi" => openapi::run(&Workspace::find()?, rest),
         "package" => package::run(&Workspace::find()?, rest),

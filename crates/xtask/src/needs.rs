@@ -16,10 +16,21 @@ pub(crate) struct Need {
 
 const PYTHON: Need = Need { programs: &["python3"], package: "python3", purpose: "Python plugins" };
 
+const NODE: Need = Need {
+    programs: &["node"],
+    package: "nodejs",
+    purpose: "Node.js plugins, and building the dashboard",
+};
+const NPM: Need = Need {
+    programs: &["npm"],
+    package: "npm",
+    purpose: "the dashboard's tools, and the reverse tunnel of upstream's boards",
+};
+
 /// What all tests together need.
 pub(crate) const FOR_TESTS: [Need; 8] = [
     PYTHON,
-    Need { programs: &["node"], package: "nodejs", purpose: "Node.js plugins" },
+    NODE,
     Need { programs: &["ip"], package: "iproute2", purpose: "network namespaces" },
     Need {
         programs: &["iptables", "nft"],
@@ -28,7 +39,7 @@ pub(crate) const FOR_TESTS: [Need; 8] = [
     },
     Need { programs: &["curl"], package: "curl", purpose: "an outside HTTP client" },
     Need { programs: &["openssl"], package: "openssl", purpose: "an outside TLS client" },
-    Need { programs: &["npm"], package: "npm", purpose: "the reverse tunnel of upstream's boards" },
+    NPM,
     Need {
         programs: &["mariadbd"],
         package: "mariadb-server",
@@ -38,6 +49,9 @@ pub(crate) const FOR_TESTS: [Need; 8] = [
 
 /// What the demo needs.
 pub(crate) const FOR_DEMO: [Need; 1] = [PYTHON];
+
+/// What the dashboard is built with.
+pub(crate) const FOR_DASHBOARD: [Need; 2] = [NODE, NPM];
 
 /// What trying packages needs.
 pub(crate) const FOR_TRIAL: [Need; 2] = [

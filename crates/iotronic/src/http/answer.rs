@@ -4,6 +4,7 @@
 //! the request's id known and whether Keystone's shape is wanted.
 
 use crate::app::Error;
+use crate::identity::sign_in::Refused;
 use api::Problem;
 use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -79,6 +80,22 @@ impl From<store::Error> for Failure {
 impl From<Invalid> for Failure {
     fn from(error: Invalid) -> Self {
         Error::from(error).into()
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        let text = refused.to_string();
+        match refused {
+            Refused::Wrong => Self::new(Kind::Unauthenticated, text),
+            Refused::NoProject => Self::new(Kind::Invalid, text),
+            Refused::Busy(_) => Self { retry_after: Some(2), ..Self::new(Kind::Exhausted, text) },
+            Refused::Wait(wait) => {
+                let seconds = wait.as_secs().max(1);
+                Self { retry_after: Some(seconds), ..Self::new(Kind::Exhausted, text) }
+            }
+            Refused::Store(error) => error.into(),
+        }
     }
 }
 

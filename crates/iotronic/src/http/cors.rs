@@ -1,7 +1,8 @@
 //! Cross-origin requests: pages of the origins in `api.allowed_origins` may ask and read answers.
 //!
 //! Invariant: an origin that is not listed gets no header of this, and its preflight no other answer than without it; with
-//! nothing listed nothing is ever added. Answers never allow credentials: tokens travel in a header, there are no cookies.
+//! nothing listed nothing is ever added. Answers never allow credentials: tokens of other pages travel in a header, and the
+//! cookie of the own pages is none of theirs.
 //! Deliberately not here: routes that boards open, which no page has business with.
 
 use crate::settings::Origins;

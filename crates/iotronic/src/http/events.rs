@@ -8,6 +8,7 @@ use crate::cloud::Cloud;
 use crate::http::answer::Answer;
 use crate::http::extract::{Query, SignedIn, within, wrong};
 use crate::http::sse::{self, Place, Places};
+use crate::identity::sessions::stream_end;
 use crate::identity::tokens::Statement;
 use api::Page;
 use api::events::{Event, Reading};
@@ -17,7 +18,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
 use futures_util::{Stream, stream};
-use model::ProjectId;
+use model::{ProjectId, Timestamp};
 use serde_json::json;
 use std::time::Duration;
 use store::events::{self, EventRow};
@@ -67,6 +68,7 @@ struct Follower {
     cloud: Cloud,
     scope: Option<ProjectId>,
     said: Statement,
+    until: Timestamp,
     commits: watch::Receiver<i64>,
     after: i64,
     first: First,
@@ -94,9 +96,17 @@ fn follow(
         Some(after) => (after, First::Resumes),
         None => (events::last_seq(&cloud.store), First::Goes),
     };
-    let scope = caller.scope().cloned();
-    let next_look = Instant::now();
-    let follower = Follower { cloud, scope, said, commits, after, first, next_look, _place: place };
+    let follower = Follower {
+        until: stream_end(&said, cloud.token_life()),
+        scope: caller.scope().cloned(),
+        next_look: Instant::now(),
+        cloud,
+        said,
+        commits,
+        after,
+        first,
+        _place: place,
+    };
     stream::unfold(follower, |mut follower| async move {
         let frames = follower.next().await?;
         Some((frames, follower))
@@ -106,13 +116,13 @@ fn follow(
 impl Follower {
     /// The next frames: events, or a comment after some silence; none when the stream ends.
     async fn next(&mut self) -> Option<String> {
+        sleep_until(self.next_look).await;
+        self.next_look = Instant::now().checked_add(PACE)?;
         let grant = self.cloud.sign_in.grant(&self.cloud.store, &self.said, self.cloud.now()).await;
-        if !matches!(grant, Ok(Some(_))) || self.cloud.now() >= self.said.expires_at {
+        if !matches!(grant, Ok(Some(_))) || self.cloud.now() >= self.until {
             return None;
         }
         let mut frames = self.gap().await?;
-        sleep_until(self.next_look).await;
-        self.next_look = Instant::now().checked_add(PACE)?;
         self.commits.borrow_and_update();
         let scope = self.scope.as_ref();
         let rows = events::after(&self.cloud.store, scope, self.after, CHUNK).await.ok()?;

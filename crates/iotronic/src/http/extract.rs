@@ -4,7 +4,9 @@
 use crate::app::access::{Caller, Key};
 use crate::cloud::Cloud;
 use crate::http::answer::Failure;
+use crate::http::cookie;
 use crate::http::routes::Access;
+use crate::identity::sessions::renewed;
 use crate::identity::tokens::Statement;
 use axum::body::{Bytes, HttpBody as _};
 use axum::extract::rejection::{BytesRejection, JsonRejection};
@@ -22,19 +24,23 @@ impl FromRequestParts<Cloud> for SignedIn {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, cloud: &Cloud) -> Result<Self, Failure> {
-        let token = token(&parts.headers).ok_or_else(|| {
+        if let Some(token) = token(&parts.headers) {
+            return cloud.tokens.read(token, cloud.now()).map(Self).ok_or_else(expired);
+        }
+        let token = cookie::token(cloud, &parts.headers).ok_or_else(|| {
             Failure::new(
                 Kind::Unauthenticated,
                 "this needs a token: sign in at /identity/v3/auth/tokens and send it as x-auth-token",
             )
         })?;
         let said = cloud.tokens.read(token, cloud.now()).ok_or_else(expired)?;
-        Ok(Self(said))
+        cookie::guard(cloud, &parts.method, &parts.headers, &said)?;
+        Ok(Self(renewed(&said, cloud.now(), cloud.token_life()).unwrap_or(said)))
     }
 }
 
 /// `X-Auth-Token` as in OpenStack, or `Authorization: Bearer` (RFC 6750).
-fn token(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
     let bearer = || headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ");
     match headers.get(api::identity::AUTH_TOKEN) {
         Some(token) => token.to_str().ok(),

@@ -9,6 +9,7 @@ use crate::cloud::Cloud;
 use crate::http::answer::{Answer, Failure};
 use crate::http::extract::{Path, Query, SignedIn, within, wrong};
 use crate::http::sse::{self, Place, Places};
+use crate::identity::sessions::stream_end;
 use crate::identity::tokens::Statement;
 use api::logs::{Line, Lines, Reading};
 use axum::extract::State;
@@ -139,7 +140,7 @@ impl Log {
     async fn may_go_on(&self) -> bool {
         let now = self.cloud.now();
         let grant = self.cloud.sign_in.grant(&self.cloud.store, &self.said, now).await;
-        matches!(grant, Ok(Some(_))) && now < self.said.expires_at
+        matches!(grant, Ok(Some(_))) && now < stream_end(&self.said, self.cloud.token_life())
     }
 }
 

@@ -2,8 +2,10 @@
 //! is the table of all of them, `frame` and `idempotency` are the layers around them.
 
 pub mod answer;
+mod asset;
 mod boards;
 mod claims;
+mod cookie;
 mod cors;
 mod docs;
 mod events;
@@ -21,8 +23,10 @@ mod page;
 mod plugins;
 pub mod routes;
 mod services;
+mod session;
 mod sse;
 pub mod tunnel;
+mod ui;
 mod upgrade;
 mod v1;
 mod versions;
@@ -53,6 +57,7 @@ pub fn router(cloud: Cloud) -> Router {
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn_with_state(cloud.clone(), idempotency::keyed))
+        .layer(middleware::from_fn_with_state(cloud.clone(), cookie::slide))
         .layer(Extension(counters))
         .layer(Extension(sse::Places::default()))
         .layer(DefaultBodyLimit::max(MAX_BODY))

@@ -9,6 +9,12 @@ use utoipa::openapi::{
     Content, ObjectBuilder, OpenApi as Document, Ref, RefOr, Required, ResponseBuilder, Type,
 };
 
+/// What needs no token and is described all the same: paths and methods.
+const OPEN: [(&str, &[&str]); 3] = [
+    (api::identity::TOKENS, &["post"]),
+    (api::session::PATH, &["post", "delete"]),
+    (api::ui::PATH, &["get"]),
+];
 /// Name of the security scheme.
 const TOKEN: &str = "token";
 
@@ -21,6 +27,11 @@ const TOKEN: &str = "token";
     ),
     paths(
         super::identity::tokens::create,
+        super::ui::settings,
+        super::session::create,
+        super::session::show,
+        super::session::switch,
+        super::session::end,
         super::boards::list,
         super::boards::show,
         super::boards::change,
@@ -147,10 +158,15 @@ fn secure(document: &mut Document) {
     let components = document.components.get_or_insert_default();
     components.security_schemes.insert(TOKEN.into(), scheme.into());
     document.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], &str>(TOKEN, [])]);
-    let Some(sign_in) = document.paths.paths.get_mut(api::identity::TOKENS) else { return };
-    for operation in operations(sign_in) {
-        // The one that gives tokens needs none.
-        operation.security = Some(vec![SecurityRequirement::default()]);
+    for (path, methods) in OPEN {
+        let Some(item) = document.paths.paths.get_mut(path) else { continue };
+        let PathItem { get, post, delete, .. } = item;
+        for (name, operation) in [("get", get), ("post", post), ("delete", delete)] {
+            let Some(operation) = operation.as_mut().filter(|_| methods.contains(&name)) else {
+                continue;
+            };
+            operation.security = Some(vec![SecurityRequirement::default()]);
+        }
     }
 }
 
@@ -170,7 +186,7 @@ mod tests {
             }
         }
         let is_documented = |route: &routes::Route| match route.access {
-            routes::Access::Public => route.path == api::identity::TOKENS,
+            routes::Access::Public => OPEN.iter().any(|(path, _)| *path == route.path),
             routes::Access::May(_) => route.path.starts_with("/v2/"),
         };
         let table = routes::table();

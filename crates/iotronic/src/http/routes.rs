@@ -4,7 +4,7 @@
 use crate::cloud::Cloud;
 use crate::http::{
     boards, claims, docs, events, fleets, identity, injections, logs, metrics, operations, plugins,
-    services, v1, versions,
+    services, session, ui, v1, versions,
 };
 use axum::handler::Handler;
 use axum::http::Method;
@@ -51,6 +51,10 @@ fn public() -> Vec<Route> {
     vec![
         get("/", OPEN, versions::root),
         get("/v2", OPEN, versions::v2),
+        get("/ui", OPEN, ui::lead),
+        get("/ui/", OPEN, ui::home),
+        get("/ui/{*path}", OPEN, ui::any),
+        get(api::ui::PATH, OPEN, ui::settings),
         get("/v2/openapi.json", OPEN, docs::document),
         get("/v2/docs", OPEN, docs::page),
         get("/v2/docs/docs.js", OPEN, docs::script),
@@ -63,6 +67,8 @@ fn public() -> Vec<Route> {
         get("/identity/v3", OPEN, identity::discovery::v3),
         get("/identity/v3/", OPEN, identity::discovery::v3),
         post("/identity/v3/auth/tokens", OPEN, identity::tokens::create),
+        post(api::session::PATH, OPEN, session::create),
+        delete(api::session::PATH, OPEN, session::end),
     ]
 }
 
@@ -94,6 +100,8 @@ fn identity_routes() -> Vec<Route> {
 
 fn things() -> Vec<Route> {
     vec![
+        get(api::session::PATH, read("session:get"), session::show),
+        put(api::session::PATH, read("session:switch"), session::switch),
         get("/v2/boards", read("board:get"), boards::list),
         get("/v2/boards/{board}", read("board:get_one"), boards::show),
         patch("/v2/boards/{board}", write("board:update"), boards::change),

@@ -2,22 +2,18 @@
 
 use crate::cloud::Cloud;
 use crate::http::answer::{Answer, Failure};
-use crate::http::v1;
+use crate::http::{ui, v1};
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use model::Kind;
 use serde_json::{Value, json};
 
-/// Where a browser that opens the root is led.
-const FOR_BROWSERS: &str = "/v2/docs";
-
 /// `GET /`: upstream's version document; a browser is led on.
 pub(crate) async fn root(State(cloud): State<Cloud>, headers: HeaderMap) -> Response {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    if accept.is_some_and(|accept| accept.contains("text/html")) {
-        return (StatusCode::SEE_OTHER, [(header::LOCATION, FOR_BROWSERS)]).into_response();
+    if let Some(led_on) = ui::for_browsers(&headers) {
+        return led_on;
     }
     Json(json!({
         "name": "Stack4Things",

@@ -5,6 +5,7 @@
 
 mod bootstrap;
 pub mod passwords;
+pub mod sessions;
 pub mod sign_in;
 pub mod throttle;
 pub mod tokens;

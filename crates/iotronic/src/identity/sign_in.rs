@@ -4,6 +4,7 @@
 //! process owns the store, so that is exact. Every refusal says the same, whatever was wrong.
 
 use crate::identity::passwords::{Busy, Passwords};
+use crate::identity::sessions::Ended;
 use crate::identity::throttle::Throttle;
 use crate::identity::tokens::{Method, Statement};
 use base::secret::{self, Secret};
@@ -38,6 +39,7 @@ struct Inner {
     throttle: Throttle,
     grants: Mutex<HashMap<Key, Arc<Grant>>>,
     generation: AtomicU64,
+    ended: Ended,
 }
 
 type Key = (UserId, ProjectId, Option<CredentialId>);
@@ -62,6 +64,23 @@ pub enum Named {
     Id(String),
     /// By name.
     Name(String),
+}
+
+/// Which project to sign in to.
+#[derive(Debug, Clone, Copy)]
+pub enum Scope<'a> {
+    /// This one.
+    Of(&'a Named),
+    /// The only one in which the user has a role; several are refused.
+    Only,
+    /// The first by name in which the user has a role.
+    First,
+}
+
+impl<'a> From<Option<&'a Named>> for Scope<'a> {
+    fn from(named: Option<&'a Named>) -> Self {
+        named.map_or(Self::Only, Self::Of)
+    }
 }
 
 /// Which application credential.
@@ -117,6 +136,11 @@ impl SignIn {
         self.grants().clear();
     }
 
+    /// Ends a token, and all renewals of the same session, before their time.
+    pub fn end(&self, said: &Statement, now: Timestamp) {
+        self.0.ended.add(said, now);
+    }
+
     /// What a token's bearer is and may do now; none when that is nothing any more.
     ///
     /// # Errors
@@ -127,6 +151,9 @@ impl SignIn {
         said: &Statement,
         now: Timestamp,
     ) -> Result<Option<Arc<Grant>>, StoreError> {
+        if self.0.ended.contains(said) {
+            return Ok(None);
+        }
         let key = (said.user.clone(), said.project.clone(), said.credential);
         let known = self.grants().get(&key).cloned();
         let grant = match known {
@@ -164,7 +191,7 @@ impl SignIn {
         store: &Store,
         who: &Named,
         password: Secret,
-        scope: Option<&Named>,
+        scope: Scope<'_>,
         attempt: Attempt,
     ) -> Result<Statement, Refused> {
         let (Named::Id(label) | Named::Name(label)) = who;
@@ -224,7 +251,9 @@ impl SignIn {
     ) -> Result<Statement, Refused> {
         let project = match scope {
             None => old.project.clone(),
-            Some(_) => project(store, &old.user, scope).await?.ok_or(Refused::Wrong)?,
+            Some(named) => {
+                project(store, &old.user, Scope::Of(named)).await?.ok_or(Refused::Wrong)?
+            }
         };
         // A credential opens one project, and a token of it no other.
         if old.credential.is_some() && project != old.project {
@@ -334,22 +363,26 @@ async fn credential(
     }
 }
 
-/// The project to sign in to: the named one, or the only one in which the user has a role.
+/// The project to sign in to.
 async fn project(
     store: &Store,
     user: &UserId,
-    scope: Option<&Named>,
+    scope: Scope<'_>,
 ) -> Result<Option<ProjectId>, Refused> {
     let row = match scope {
-        Some(Named::Name(name)) => found(identity::get_project_by_name(store, name).await)?,
-        Some(Named::Id(id)) => match id.parse() {
+        Scope::Of(Named::Name(name)) => found(identity::get_project_by_name(store, name).await)?,
+        Scope::Of(Named::Id(id)) => match id.parse() {
             Ok(id) => found(identity::get_project(store, &id).await)?,
             Err(_) => None,
         },
-        None => match identity::projects_of(store, user).await?.as_slice() {
+        Scope::Only => match identity::projects_of(store, user).await?.as_slice() {
             [only] => Some(only.clone()),
             _ => return Err(Refused::NoProject),
         },
+        Scope::First => {
+            let mine = identity::projects_of(store, user).await?;
+            mine.into_iter().find(|project| project.enabled)
+        }
     };
     Ok(row.map(|row| row.id))
 }

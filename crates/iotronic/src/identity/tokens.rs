@@ -27,6 +27,8 @@ pub enum Method {
     Credential,
     /// By a token had before.
     Token,
+    /// By password, for a page that holds the token in a cookie.
+    Session,
 }
 
 impl Method {
@@ -34,7 +36,7 @@ impl Method {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
-            Self::Password => "password",
+            Self::Password | Self::Session => "password",
             Self::Credential => "application_credential",
             Self::Token => "token",
         }
@@ -112,6 +114,21 @@ impl Tokens {
         mac.verify_slice(signature).ok()?;
         decode(body).filter(|statement| now < statement.expires_at)
     }
+
+    /// The word that proves that a change comes from the page whose session this is. Renewals keep it, so requests that are
+    /// under way meanwhile stay good.
+    #[must_use]
+    pub fn csrf(&self, statement: &Statement) -> String {
+        let mut mac = Hmac::clone(&self.0);
+        // Tokens begin with their version, a number far below these letters.
+        mac.update(b"csrf");
+        mac.update(&statement.audit);
+        for text in [statement.user.as_str(), statement.project.as_str()] {
+            mac.update(&(text.len() as u64).to_be_bytes());
+            mac.update(text.as_bytes());
+        }
+        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+    }
 }
 
 fn encode(statement: &Statement) -> Vec<u8> {
@@ -138,6 +155,7 @@ fn decode(bytes: &[u8]) -> Option<Statement> {
         [0] => Method::Password,
         [1] => Method::Credential,
         [2] => Method::Token,
+        [3] => Method::Session,
         _ => return None,
     };
     let issued_at = Timestamp::from_micros(i64::from_be_bytes(rest.array()?));
@@ -202,6 +220,21 @@ mod tests {
             changed[index] ^= 1;
             assert_eq!(tokens.read(&URL_SAFE_NO_PAD.encode(changed), now), None, "byte {index}");
         }
+    }
+
+    #[test]
+    fn the_word_of_a_session_outlives_renewals_and_differs_between_sessions_and_projects() {
+        let (tokens, said) = (Tokens::with_key(b"key"), statement());
+        let word = tokens.csrf(&said);
+        let renewed = Statement { expires_at: Timestamp::from_micros(20), ..said.clone() };
+        assert_eq!(tokens.csrf(&renewed), word);
+        let others = [
+            Statement { audit: [8; 16], ..said.clone() },
+            Statement { project: ProjectId::new(), ..said.clone() },
+            Statement { user: UserId::new(), ..said.clone() },
+        ];
+        assert!(others.iter().all(|other| tokens.csrf(other) != word));
+        assert_ne!(Tokens::with_key(b"yek").csrf(&said), word);
     }
 
     proptest! {

@@ -50,6 +50,7 @@ impl Settings {
         {
             return wrong("public_url must start with http:// or https://");
         }
+        self.ui.check().map_err(Error::Inconsistent)?;
         self.check_legacy()?;
         self.check_numbers()
     }
@@ -156,6 +157,7 @@ mod tests {
             (vec![("SERVICES__PORTS", "9-3")], "range of ports"),
             (vec![("LIVENESS__IDLE_DEAD_S", "30")], "larger"),
             (vec![("LIMITS__CONNECTIONS", "0")], "limits.connections"),
+            (vec![("UI__TILE_URL", "tiles.example")], "ui.tile_url"),
             (vec![("API__LISEN", "x")], "lisen"),
             (vec![("API__ALLOWED_ORIGINS", "a.example")], "api.allowed_origins"),
             (vec![("API__ALLOWED_ORIGINS", "https://a.example/")], "without a path"),

@@ -127,7 +127,7 @@ async fn whoever_asks_first_finds_the_way() {
     let root = get("/", "application/json").await.expect(200);
     assert_eq!(root["default_version"]["id"], "v1");
     let led = get("/", "text/html,*/*").await;
-    assert_eq!((led.status.as_u16(), led.header("location")), (303, "/v2/docs"));
+    assert_eq!((led.status.as_u16(), led.header("location")), (303, "/ui/"));
     assert_eq!(get("/v2", "*/*").await.expect(200)["status"], "CURRENT");
     for path in ["/livez", "/readyz"] {
         assert_eq!(get(path, "*/*").await.text, "ok\n");

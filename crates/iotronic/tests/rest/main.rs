@@ -16,8 +16,10 @@ mod identity;
 #[allow(dead_code, reason = "shared with the tests of boards, which use all of it")]
 mod machine;
 mod matrix;
+mod session;
 mod streams;
 mod things;
+mod ui;
 mod v1_commands;
 mod v1_errors;
 mod v1_things;

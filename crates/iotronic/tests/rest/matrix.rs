@@ -68,6 +68,7 @@ fn good_body(route: &Route) -> Option<Value> {
         ("PATCH", _) => json!({}),
         (_, path) if path.starts_with("/v1/") => v1_body(path),
         (_, path) if path.ends_with("/echo") => json!({ "say": "hi" }),
+        (_, "/v2/session") => json!({ "project": NOTHING }),
         (_, "/v2/claims") => json!({ "name": "new-claim" }),
         (_, "/v2/plugins") => {
             json!({ "name": "new", "language": "node", "mode": "sync", "source": "x" })

@@ -16,6 +16,7 @@ mod story;
 use std::process::ExitCode;
 
 use crate::command::{Fallible, cargo, run as run_command};
+use crate::dashboard;
 use crate::needs;
 use crate::test::Tally;
 use crate::workspace::Workspace;
@@ -41,6 +42,7 @@ pub(crate) fn run(workspace: &Workspace, words: &[String]) -> Fallible<ExitCode>
 
 fn prepare(workspace: &Workspace) -> Fallible<()> {
     needs::prepare(&needs::FOR_DEMO)?;
+    dashboard::make_if_possible(workspace);
     eprintln!("building the programs");
     let packages = ["iotronic", "lightning-rod", "s4t"].map(|name| ["--package", name]);
     run_command(cargo(workspace).arg("build").args(packages.as_flattened()))

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::command::{Fallible, capture, cargo, run as run_command};
+use crate::dashboard;
 use crate::workspace::Workspace;
 use contents::Sources;
 use target::Target;
@@ -76,6 +77,7 @@ fn parse(words: &[String]) -> Fallible<Wish> {
 }
 
 fn make(workspace: &Workspace, target: &Target, out: &Path) -> Fallible<Vec<PathBuf>> {
+    dashboard::make(workspace, dashboard::Extent::Pages)?;
     let sources = build(workspace, target)?;
     fs::create_dir_all(out)
         .map_err(|error| format!("{} cannot be made: {error}", out.display()))?;

@@ -12,6 +12,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use crate::command::{Fallible, cargo, run as run_command};
+use crate::dashboard;
 use crate::demo;
 use crate::needs;
 use crate::tidy;
@@ -59,6 +60,10 @@ impl Suite<'_> {
             .check("formatting", || run_command(cargo(self.workspace).args(["fmt", "--check"])));
         sum += self.check("tidy", || self.tidy());
         sum += self.check("lints", || run_command(&mut self.lints()));
+        if extent == Extent::Full {
+            // Before the programs, which take the pages in.
+            sum += self.check("dashboard", || self.dashboard());
+        }
         sum += match extent {
             Extent::Quick => self.tests(&["--lib", "--bins"])?,
             Extent::Full => self.built_and_tested()?,
@@ -101,6 +106,10 @@ impl Suite<'_> {
                 done(name, Tally::FAILED)
             }
         }
+    }
+
+    fn dashboard(&self) -> Fallible<()> {
+        dashboard::make(self.workspace, dashboard::Extent::Tested).map(drop)
     }
 
     fn tidy(&self) -> Fallible<()> {

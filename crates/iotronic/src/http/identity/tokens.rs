@@ -20,7 +20,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::Kind;
 use model::access::Role;
 use serde_json::Value;
-use std::time::Duration;
 
 /// Region of every endpoint.
 const REGION: &str = "RegionOne";
@@ -35,11 +34,7 @@ pub(crate) async fn create(
     peer: Option<Extension<Peer>>,
     Body(request): Body<TokenRequest>,
 ) -> Answer {
-    let attempt = Attempt {
-        address: peer.map(|Extension(Peer(address))| address.ip()),
-        now: cloud.now(),
-        life: Duration::from_secs(cloud.settings.identity.token_s),
-    };
+    let attempt = attempt(&cloud, peer);
     let said = sign_in(&cloud, request.auth, attempt).await.map_err(refusal)?;
     let grant = cloud.sign_in.grant(&cloud.store, &said, attempt.now).await?;
     let grant = grant.ok_or_else(|| refusal(Refused::Wrong.into()))?;
@@ -55,6 +50,15 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, headers, Json(body)).into_response())
 }
 
+/// The circumstances of a request that signs in.
+pub(crate) fn attempt(cloud: &Cloud, peer: Option<Extension<Peer>>) -> Attempt {
+    Attempt {
+        address: peer.map(|Extension(Peer(address))| address.ip()),
+        now: cloud.now(),
+        life: cloud.token_life(),
+    }
+}
+
 enum NotSignedIn {
     Refused(Refused),
     Malformed(Failure),
@@ -67,20 +71,9 @@ impl From<Refused> for NotSignedIn {
 }
 
 fn refusal(why: NotSignedIn) -> Failure {
-    let refused = match why {
-        NotSignedIn::Malformed(failure) => return failure,
-        NotSignedIn::Refused(refused) => refused,
-    };
-    let text = refused.to_string();
-    match refused {
-        Refused::Wrong => Failure::new(Kind::Unauthenticated, text),
-        Refused::NoProject => Failure::new(Kind::Invalid, text),
-        Refused::Busy(_) => Failure { retry_after: Some(2), ..Failure::new(Kind::Exhausted, text) },
-        Refused::Wait(wait) => {
-            let seconds = wait.as_secs().max(1);
-            Failure { retry_after: Some(seconds), ..Failure::new(Kind::Exhausted, text) }
-        }
-        Refused::Store(error) => error.into(),
+    match why {
+        NotSignedIn::Malformed(failure) => failure,
+        NotSignedIn::Refused(refused) => refused.into(),
     }
 }
 
@@ -96,7 +89,7 @@ async fn sign_in(cloud: &Cloud, auth: Auth, attempt: Attempt) -> Result<Statemen
         ("password", Some(PasswordMethod { user }), _, _) => {
             let who = named(user.id, user.name).ok_or_else(|| malformed("name the user"))?;
             let password = user.password.into();
-            let scope = scope.as_ref();
+            let scope = scope.as_ref().into();
             Ok(cloud.sign_in.by_password(store, &who, password, scope, attempt).await?)
         }
         ("application_credential", _, Some(credential), _) => {
