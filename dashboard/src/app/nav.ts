@@ -1,0 +1,26 @@
+// The entries of the navigation, in the order of a day's work.
+import type { IconName } from '../ui/icons';
+import { to, type Route } from './routes';
+import type { Reach } from './session.svelte';
+
+export interface Entry {
+  screen: 'overview' | 'boards' | 'plugins' | 'services' | 'fleets' | 'operations' | 'claims' | 'system';
+  href: string;
+  icon: IconName;
+  /** The screens for which this entry is the current one. */
+  holds: Route['screen'][];
+  reach: Reach;
+  /** On a phone behind "More". */
+  late: boolean;
+}
+
+export const NAV: readonly Entry[] = [
+  { screen: 'overview', href: to(), icon: 'overview', holds: ['overview'], reach: 'read', late: false },
+  { screen: 'boards', href: to('boards'), icon: 'boards', holds: ['boards', 'board'], reach: 'read', late: false },
+  { screen: 'fleets', href: to('fleets'), icon: 'fleets', holds: ['fleets', 'fleet'], reach: 'read', late: true },
+  { screen: 'plugins', href: to('plugins'), icon: 'plugins', holds: ['plugins', 'plugin'], reach: 'read', late: false },
+  { screen: 'services', href: to('services'), icon: 'services', holds: ['services'], reach: 'read', late: true },
+  { screen: 'operations', href: to('operations'), icon: 'operations', holds: ['operations', 'operation'], reach: 'read', late: false },
+  { screen: 'claims', href: to('claims'), icon: 'claims', holds: ['claims'], reach: 'own', late: true },
+  { screen: 'system', href: to('system'), icon: 'system', holds: ['system'], reach: 'operate', late: true },
+];

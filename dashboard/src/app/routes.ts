@@ -1,0 +1,69 @@
+// Every address of the pages and what it shows. Pure: a path in, a route out, and back.
+export const BASE = '/ui';
+
+export type Route =
+  | { screen: 'overview' }
+  | { screen: 'boards' }
+  | { screen: 'claims' }
+  | { screen: 'board'; board: string; tab: BoardTab }
+  | { screen: 'plugins' }
+  | { screen: 'plugin'; plugin: string }
+  | { screen: 'services' }
+  | { screen: 'fleets' }
+  | { screen: 'fleet'; fleet: string }
+  | { screen: 'operations' }
+  | { screen: 'operation'; operation: string }
+  | { screen: 'system' }
+  | { screen: 'nowhere' };
+
+export const BOARD_TABS = ['summary', 'plugins', 'services', 'logs', 'operations', 'terminal'] as const;
+export type BoardTab = (typeof BOARD_TABS)[number];
+
+/** The route of a path. A plugin called `new` cannot be opened by name; its id opens it. */
+export function match(path: string): Route {
+  const inside = path === BASE || path.startsWith(`${BASE}/`) ? path.slice(BASE.length) : path;
+  const parts = inside.split('/').filter(Boolean).map(decode);
+  const [noun, which, tab, ...more] = parts;
+  if (more.length > 0) return { screen: 'nowhere' };
+  if (tab !== undefined && noun !== 'boards') return { screen: 'nowhere' };
+  switch (noun) {
+    case undefined:
+      return { screen: 'overview' };
+    case 'boards':
+      return boards(which, tab);
+    case 'claims':
+      return which === undefined ? { screen: 'claims' } : { screen: 'nowhere' };
+    case 'plugins':
+      return which === undefined ? { screen: 'plugins' } : { screen: 'plugin', plugin: which };
+    case 'services':
+      return which === undefined ? { screen: 'services' } : { screen: 'nowhere' };
+    case 'fleets':
+      return which === undefined ? { screen: 'fleets' } : { screen: 'fleet', fleet: which };
+    case 'operations':
+      return which === undefined ? { screen: 'operations' } : { screen: 'operation', operation: which };
+    case 'system':
+      return which === undefined ? { screen: 'system' } : { screen: 'nowhere' };
+    default:
+      return { screen: 'nowhere' };
+  }
+}
+
+/** The address of something. */
+export function to(...segments: string[]): string {
+  return [BASE, ...segments.map(encodeURIComponent)].join('/') + (segments.length === 0 ? '/' : '');
+}
+
+function boards(which: string | undefined, tab: string | undefined): Route {
+  if (which === undefined) return { screen: 'boards' };
+  if (tab === undefined) return { screen: 'board', board: which, tab: 'summary' };
+  const known = BOARD_TABS.find((known) => known === tab);
+  return known ? { screen: 'board', board: which, tab: known } : { screen: 'nowhere' };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

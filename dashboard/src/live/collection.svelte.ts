@@ -1,0 +1,133 @@
+// A list that is on screen: read once, then kept true by events. Changes are shown together, a few times a second at most,
+// so that ten thousand boards that come back at once do not stop the page.
+import { asFailure, type Failure } from '../api/request';
+import type { CloudEvent } from '../api/types';
+import { live } from './live.svelte';
+import type { Verdict } from './reduce';
+
+/** Changes within this time are shown together. */
+const TOGETHER_MS = 60;
+/** Items that events ask to read, one by one; above this the whole list is read anew. */
+const MAX_SINGLE_READS = 40;
+
+export interface Source<T> {
+  noun: string;
+  each(seen: (items: T[]) => void): Promise<void>;
+  one(id: string): Promise<T>;
+  reduce(known: T | undefined, event: CloudEvent): Verdict<T>;
+  order(a: T, b: T): number;
+}
+
+export class Collection<T extends { id: string }> {
+  /** Where the first read stands. */
+  state = $state<'idle' | 'loading' | 'ready' | 'failed'>('idle');
+  failure = $state.raw<Failure | undefined>(undefined);
+  /** The items in order. */
+  items = $state.raw<readonly T[]>([]);
+  private byId = new Map<string, T>();
+  private wanted = new Set<string>();
+  private showing: ReturnType<typeof setTimeout> | undefined;
+  private generation = 0;
+
+  constructor(private readonly source: Source<T>) {
+    live.listen((event) => this.hear(event));
+    live.onResync(() => this.state !== 'idle' && void this.read());
+  }
+
+  /** Reads the list unless that was done. */
+  ensure(): this {
+    if (this.state === 'idle' || this.state === 'failed') void this.read();
+    return this;
+  }
+
+  /** Forgets everything, as when the project changes. */
+  clear(): void {
+    this.generation += 1;
+    this.byId = new Map();
+    this.items = [];
+    this.state = 'idle';
+    this.wanted.clear();
+  }
+
+  get(id: string): T | undefined {
+    // Reading `items` makes whoever asks see later changes.
+    return this.items.length >= 0 ? this.byId.get(id) : undefined;
+  }
+
+  /** Puts down what an answer just told, ahead of its event. */
+  put(item: T): void {
+    this.byId.set(item.id, item);
+    this.show();
+  }
+
+  drop(id: string): void {
+    if (this.byId.delete(id)) this.show();
+  }
+
+  async read(): Promise<void> {
+    const generation = this.generation;
+    this.state = this.byId.size > 0 ? 'ready' : 'loading';
+    const fresh = new Map<string, T>();
+    try {
+      await this.source.each((items) => {
+        if (generation !== this.generation) return;
+        for (const item of items) {
+          fresh.set(item.id, item);
+          this.byId.set(item.id, item);
+        }
+        this.state = 'ready';
+        this.show();
+      });
+      if (generation !== this.generation) return;
+      this.byId = fresh;
+      this.failure = undefined;
+      this.state = 'ready';
+      this.showNow();
+    } catch (error) {
+      if (generation !== this.generation) return;
+      this.failure = asFailure(error);
+      this.state = 'failed';
+    }
+  }
+
+  private hear(event: CloudEvent): void {
+    if (event.subject_type !== this.source.noun || this.state === 'idle') return;
+    const verdict = this.source.reduce(this.byId.get(event.subject_id), event);
+    if (verdict === 'keep') return;
+    if (verdict === 'drop') this.drop(event.subject_id);
+    else if (verdict === 'fetch') this.want(event.subject_id);
+    else this.put(verdict.put);
+  }
+
+  private want(id: string): void {
+    if (this.wanted.size === 0) queueMicrotask(() => setTimeout(() => void this.fetch(), TOGETHER_MS));
+    this.wanted.add(id);
+  }
+
+  private async fetch(): Promise<void> {
+    const ids = [...this.wanted];
+    this.wanted.clear();
+    if (ids.length > MAX_SINGLE_READS) return this.read();
+    const generation = this.generation;
+    await Promise.all(
+      ids.map(async (id) => {
+        try {
+          const item = await this.source.one(id);
+          if (generation === this.generation) this.put(item);
+        } catch (error) {
+          if (asFailure(error).problem.kind === 'not_found') this.drop(id);
+        }
+      }),
+    );
+  }
+
+  private show(): void {
+    this.showing ??= setTimeout(() => this.showNow(), TOGETHER_MS);
+  }
+
+  private showNow(): void {
+    clearTimeout(this.showing);
+    this.showing = undefined;
+    this.items = [...this.byId.values()].sort(this.source.order);
+  }
+}

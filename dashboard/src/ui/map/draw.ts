@@ -1,0 +1,120 @@
+// The map itself: Leaflet, world outlines, clustered markers. Loaded only when a map is shown.
+import L from 'leaflet';
+import 'leaflet/dist/leaflet.css';
+import { clusters } from '../cluster';
+import { colourOf } from '../colour';
+import type { Place } from '../Map.svelte';
+import { outlines } from './outlines';
+import { tiles } from './tiles';
+
+/** Pixels within which markers become one. */
+const CELL = 44;
+const CLOSEST = 17;
+
+export interface Acts {
+  open(id: string): void;
+  pick(latitude: number, longitude: number): void;
+  cluster(count: number): string;
+}
+
+export interface BoardMap {
+  show(places: Place[]): void;
+  recolour(): void;
+  remove(): void;
+}
+
+export async function draw(box: HTMLElement, acts: Acts): Promise<BoardMap> {
+  const map = L.map(box, {
+    preferCanvas: true, worldCopyJump: true, minZoom: 1, maxZoom: CLOSEST, zoomSnap: 0.5, attributionControl: false,
+  });
+  map.setView([30, 10], 1.5);
+  const land = await ground(map);
+  const markers = L.layerGroup().addTo(map);
+  let known: Place[] = [];
+  let fitted = false;
+
+  const redraw = (): void => {
+    markers.clearLayers();
+    const byId = new Map(known.map((place) => [place.id, place]));
+    const points = known.map((place) => {
+      const at = map.project([place.latitude, place.longitude]);
+      return { id: place.id, x: at.x, y: at.y };
+    });
+    const view = map.getBounds().pad(0.3);
+    for (const cluster of clusters(points, CELL)) {
+      const at = map.unproject([cluster.x, cluster.y]);
+      if (!view.contains(at)) continue;
+      const places = cluster.ids.flatMap((id) => byId.get(id) ?? []);
+      markers.addLayer(marker(map, at, places, acts));
+    }
+  };
+
+  map.on('zoomend moveend', redraw);
+  map.on('click', (event) => acts.pick(event.latlng.lat, event.latlng.wrap().lng));
+  const resize = new ResizeObserver(() => map.invalidateSize());
+  resize.observe(box);
+
+  return {
+    show(places) {
+      known = places;
+      if (!fitted && places.length > 0) {
+        fitted = true;
+        const bounds = L.latLngBounds(places.map((place) => [place.latitude, place.longitude]));
+        map.fitBounds(bounds.pad(0.4), { maxZoom: 6, animate: false });
+      }
+      redraw();
+    },
+    recolour: () => land?.setStyle(landStyle()),
+    remove() {
+      resize.disconnect();
+      map.remove();
+    },
+  };
+}
+
+/** The operator's tiles when there are some, outlines otherwise. */
+async function ground(map: L.Map): Promise<L.GeoJSON | undefined> {
+  const set = await tiles();
+  if (set.url) {
+    L.control.attribution({ prefix: false }).addTo(map);
+    // The attribution is the operator's own text; markup in it stays text.
+    const text = document.createElement('span');
+    text.textContent = set.attribution ?? '';
+    L.tileLayer(set.url, { attribution: text.innerHTML, maxZoom: CLOSEST }).addTo(map);
+    return undefined;
+  }
+  return L.geoJSON(await outlines(), { style: landStyle, interactive: false }).addTo(map);
+}
+
+function landStyle(): L.PathOptions {
+  return { fillColor: colourOf('--surface'), fillOpacity: 1, color: colourOf('--line-strong'), weight: 0.7, opacity: 0.8 };
+}
+
+function marker(map: L.Map, at: L.LatLng, places: Place[], acts: Acts): L.Marker {
+  const first = places[0];
+  const single = places.length === 1 && first ? first : undefined;
+  const size = single ? 16 : Math.min(44, 24 + Math.log2(places.length) * 3);
+  const face = document.createElement('span');
+  face.textContent = single ? '' : String(places.length);
+  const icon = L.divIcon({ html: face, className: `mark ${toneOf(places)}`, iconSize: [size, size] });
+  const name = single ? single.name : acts.cluster(places.length);
+  const made = L.marker(at, { icon, title: '', alt: name, keyboard: true });
+  const words = document.createElement('span');
+  words.textContent = name;
+  made.bindTooltip(words, { direction: 'top', offset: [0, -size / 2] });
+  made.on('add', () => made.getElement()?.setAttribute('aria-label', name));
+  made.on('click', () => {
+    if (single) acts.open(single.id);
+    else if (map.getZoom() >= CLOSEST && first) acts.open(first.id);
+    else map.fitBounds(L.latLngBounds(places.map((place) => [place.latitude, place.longitude])).pad(0.2), { maxZoom: CLOSEST });
+  });
+  return made;
+}
+
+/** The worst of them decides: trouble must not hide in a crowd. */
+function toneOf(places: Place[]): string {
+  for (const tone of ['bad', 'warn', 'rest'] as const) {
+    if (places.some((place) => place.look.tone === tone)) return tone;
+  }
+  return 'good';
+}
