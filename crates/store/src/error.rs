@@ -1,6 +1,7 @@
 //! What can go wrong at rest, in words that may leave the process: no statement and no path of a table is ever in a text.
 
 use model::{Invalid, Kind};
+use rusqlite::ffi;
 use std::path::PathBuf;
 
 /// A failed read or write; nothing of a failed write is kept.
@@ -82,7 +83,7 @@ pub enum Error {
         /// What it was asked for.
         doing: &'static str,
         /// What it says.
-        source: sqlx::Error,
+        source: rusqlite::Error,
     },
 }
 
@@ -145,39 +146,34 @@ impl Error {
         }
     }
 
-    pub(crate) fn sql(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+    pub(crate) fn sql(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
         move |source| Self::Sql { doing, source }
     }
 
     /// Names the noun and the field when a unique index refused.
     pub(crate) fn duplicate_as(self, what: &'static str, field: &'static str) -> Self {
-        if self.database().is_some_and(|error| error.is_unique_violation()) {
-            return Self::Duplicate { what, field };
+        match self.constraint() {
+            Some(ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY) => {
+                Self::Duplicate { what, field }
+            }
+            _ => self,
         }
-        self
     }
 
     /// Names the noun that a foreign key did not find.
     pub(crate) fn missing_as(self, what: &'static str) -> Self {
-        if self.database().is_some_and(|error| error.is_foreign_key_violation()) {
-            return Self::NotFound { what };
+        match self.constraint() {
+            Some(ffi::SQLITE_CONSTRAINT_FOREIGNKEY) => Self::NotFound { what },
+            _ => self,
         }
-        self
     }
 
-    /// Whether the statement was refused for what it says, which leaves the transaction as it was.
-    pub(crate) fn is_constraint(&self) -> bool {
-        use sqlx::error::ErrorKind as K;
-        let said = |kind| {
-            matches!(kind, K::UniqueViolation | K::ForeignKeyViolation)
-                || matches!(kind, K::NotNullViolation | K::CheckViolation)
-        };
-        self.database().is_some_and(|error| said(error.kind()))
-    }
-
-    fn database(&self) -> Option<&dyn sqlx::error::DatabaseError> {
+    /// The number of the constraint that refused.
+    fn constraint(&self) -> Option<i32> {
         match self {
-            Self::Sql { source: sqlx::Error::Database(error), .. } => Some(error.as_ref()),
+            Self::Sql { source: rusqlite::Error::SqliteFailure(error, _), .. } => {
+                Some(error.extended_code)
+            }
             _ => None,
         }
     }

@@ -2,11 +2,12 @@
 //!
 //! Bounded by [`trim`]; a reader that fell behind what is kept sees it by [`first_seq`]. Samples never come here.
 
-use crate::sql::{Reader, Row, Statement, all, one};
+use crate::sql::{Reader, Row, Statement, few, one};
 use crate::{Error, Store, Tx};
 use model::{ProjectId, Timestamp};
+use rusqlite::Connection;
 use serde_json::Value;
-use sqlx::{Row as _, SqliteConnection};
+
 use std::fmt::Display;
 
 /// Most events of one read.
@@ -84,7 +85,7 @@ pub async fn after(
     .bind(after);
     statement.and_equals("project", project);
     statement.push(" ORDER BY seq LIMIT ").push_bind(limit.clamp(1, MAX_EVENTS));
-    all(store, statement, read).await
+    few(store, statement, read).await
 }
 
 /// The number of the oldest event that is kept; 0 when there are none.
@@ -118,12 +119,9 @@ pub async fn trim(tx: &mut Tx, keep: u32) -> Result<u64, Error> {
 }
 
 /// For the writer, before there is a store.
-pub(crate) async fn last_committed(connection: &mut SqliteConnection) -> Result<i64, Error> {
-    let row = sqlx::query("SELECT COALESCE(MAX(seq), 0) AS seq FROM events")
-        .fetch_one(connection)
-        .await
-        .map_err(Error::sql("read events"))?;
-    row.try_get("seq").map_err(Error::sql("read events"))
+pub(crate) fn last_committed(connection: &Connection) -> Result<i64, Error> {
+    let text = "SELECT COALESCE(MAX(seq), 0) FROM events";
+    connection.query_row(text, [], |row| row.get(0)).map_err(Error::sql("read events"))
 }
 
 fn read(row: &Row) -> Result<EventRow, Error> {

@@ -3,7 +3,7 @@
 //! Invariant: a file that was released is never edited; the next change is the next file.
 
 use crate::Error;
-use sqlx::{Connection as _, Row as _, SqliteConnection};
+use rusqlite::Connection;
 
 const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("../migrations/sqlite/0001_first.sql")),
@@ -15,38 +15,27 @@ const LEDGER: &str =
     "CREATE TABLE IF NOT EXISTS schema_versions (version BIGINT NOT NULL PRIMARY KEY)";
 
 /// Brings the database to the newest schema.
-pub(crate) async fn migrate(connection: &mut SqliteConnection) -> Result<(), Error> {
-    let applied = version(connection).await?;
+pub(crate) fn migrate(connection: &mut Connection) -> Result<(), Error> {
+    let applied = version(connection).map_err(Error::sql("read the schema version"))?;
     let known = MIGRATIONS.last().map_or(0, |(version, _)| *version);
     if applied > known {
         return Err(Error::Newer { found: applied, known });
     }
     for (version, text) in MIGRATIONS.iter().filter(|(version, _)| *version > applied) {
-        apply(connection, *version, text).await.map_err(Error::sql("apply a schema migration"))?;
+        apply(connection, *version, text).map_err(Error::sql("apply a schema migration"))?;
     }
     Ok(())
 }
 
-async fn version(connection: &mut SqliteConnection) -> Result<i64, Error> {
-    let doing = "read the schema version";
-    sqlx::raw_sql(LEDGER).execute(&mut *connection).await.map_err(Error::sql(doing))?;
-    let row = sqlx::query("SELECT COALESCE(MAX(version), 0) AS version FROM schema_versions")
-        .fetch_one(connection)
-        .await
-        .map_err(Error::sql(doing))?;
-    row.try_get("version").map_err(Error::sql(doing))
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.execute_batch(LEDGER)?;
+    let text = "SELECT COALESCE(MAX(version), 0) FROM schema_versions";
+    connection.query_row(text, [], |row| row.get(0))
 }
 
-async fn apply(
-    connection: &mut SqliteConnection,
-    version: i64,
-    text: &'static str,
-) -> Result<(), sqlx::Error> {
-    let mut transaction = connection.begin().await?;
-    sqlx::raw_sql(text).execute(&mut *transaction).await?;
-    sqlx::query("INSERT INTO schema_versions (version) VALUES ($1)")
-        .bind(version)
-        .execute(&mut *transaction)
-        .await?;
-    transaction.commit().await
+fn apply(connection: &mut Connection, version: i64, text: &str) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(text)?;
+    transaction.execute("INSERT INTO schema_versions (version) VALUES (?1)", [version])?;
+    transaction.commit()
 }

@@ -6,20 +6,22 @@
 use crate::{Error, Page, Store, Tx};
 use base::key::PublicKey;
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
+use futures_util::future::{self, BoxFuture};
 use model::service::Port;
 use model::{Invalid, Timestamp};
+use rusqlite::types::{ToSqlOutput, Value as Cell, ValueRef};
+use rusqlite::{Connection, ToSql};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{AssertSqlSafe, Row as _, Sqlite};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// One statement with its arguments.
 pub struct Statement {
-    pub(crate) doing: &'static str,
-    text: String,
+    doing: &'static str,
+    text: Cow<'static, str>,
     values: Vec<Value>,
 }
 
@@ -28,6 +30,17 @@ pub(crate) enum Value {
     Int(Option<i64>),
     Text(Option<String>),
     Blob(Option<Vec<u8>>),
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let value = match self {
+            Self::Int(value) => value.map(ValueRef::Integer),
+            Self::Text(value) => value.as_ref().map(|text| ValueRef::Text(text.as_bytes())),
+            Self::Blob(value) => value.as_ref().map(|bytes| ValueRef::Blob(bytes)),
+        };
+        Ok(ToSqlOutput::Borrowed(value.unwrap_or(ValueRef::Null)))
+    }
 }
 
 /// What can be an argument.
@@ -65,7 +78,7 @@ impl<T: Bind> Bind for Option<T> {
 }
 
 impl Statement {
-    pub(crate) fn new(doing: &'static str, text: impl Into<String>) -> Self {
+    pub(crate) fn new(doing: &'static str, text: impl Into<Cow<'static, str>>) -> Self {
         Self { doing, text: text.into(), values: Vec::new() }
     }
 
@@ -77,7 +90,7 @@ impl Statement {
 
     /// More text, of our own making only.
     pub(crate) fn push(&mut self, text: &str) -> &mut Self {
-        self.text.push_str(text);
+        self.text.to_mut().push_str(text);
         self
     }
 
@@ -85,7 +98,7 @@ impl Statement {
     pub(crate) fn push_bind(&mut self, value: impl Bind) -> &mut Self {
         self.values.push(value.value());
         // Writing to a String cannot fail.
-        let _ = write!(self.text, "${}", self.values.len());
+        let _ = write!(self.text.to_mut(), "${}", self.values.len());
         self
     }
 
@@ -106,41 +119,74 @@ impl Statement {
         self
     }
 
-    pub(crate) fn query(self) -> sqlx::query::Query<'static, Sqlite, SqliteArguments> {
-        let mut query = sqlx::query(AssertSqlSafe(self.text));
-        for value in self.values {
-            query = match value {
-                Value::Int(value) => query.bind(value),
-                Value::Text(value) => query.bind(value),
-                Value::Blob(value) => query.bind(value),
-            };
-        }
-        query
+    /// Runs it; gives the number of rows it touched.
+    pub(crate) fn execute(&self, connection: &Connection) -> Result<u64, Error> {
+        let touched = self.prepared(connection).and_then(|mut prepared| prepared.raw_execute());
+        touched.map(|touched| touched as u64).map_err(Error::sql(self.doing))
     }
+
+    /// Runs it and reads every row.
+    pub(crate) fn rows(&self, connection: &Connection) -> Result<Vec<Row>, Error> {
+        self.read(connection).map_err(Error::sql(self.doing))
+    }
+
+    fn read(&self, connection: &Connection) -> rusqlite::Result<Vec<Row>> {
+        let mut prepared = self.prepared(connection)?;
+        let names: Arc<[String]> = prepared.column_names().map(Into::into).collect();
+        let mut cursor = prepared.raw_query();
+        let mut rows = Vec::new();
+        while let Some(row) = cursor.next()? {
+            let cells = (0..names.len()).map(|index| row.get(index));
+            rows.push(Row { names: Arc::clone(&names), cells: cells.collect::<Result<_, _>>()? });
+        }
+        Ok(rows)
+    }
+
+    /// SQLite numbers `$n` by the order in which they stand; here `n` counts, as in PostgreSQL.
+    fn prepared<'c>(
+        &self,
+        connection: &'c Connection,
+    ) -> rusqlite::Result<rusqlite::CachedStatement<'c>> {
+        let mut prepared = connection.prepare_cached(&self.text)?;
+        for place in 1..=prepared.parameter_count() {
+            let name = prepared.parameter_name(place).and_then(|name| name.strip_prefix('$'));
+            let number: usize = name.and_then(|name| name.parse().ok()).unwrap_or(place);
+            let value = number.checked_sub(1).and_then(|index| self.values.get(index));
+            let value = value.ok_or(rusqlite::Error::InvalidParameterCount(place, number))?;
+            prepared.raw_bind_parameter(place, value)?;
+        }
+        Ok(prepared)
+    }
+}
+
+/// How many rows a statement gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// A handful at most, found through an index.
+    Few,
+    /// A list.
+    Many,
 }
 
 /// Where a read takes place: committed state (`&Store`), or inside a transaction (`&mut Tx`, so write `&mut *tx`).
 pub trait Reader<'e>: Send {
     /// Runs a statement that reads.
-    fn fetch(self, statement: Statement) -> BoxFuture<'e, Result<Vec<Row>, Error>>;
+    fn fetch(self, statement: Statement, size: Size) -> BoxFuture<'e, Result<Vec<Row>, Error>>;
 }
 
 impl<'e> Reader<'e> for &'e Store {
-    fn fetch(self, statement: Statement) -> BoxFuture<'e, Result<Vec<Row>, Error>> {
-        self.readers().fetch(statement).map(|rows| rows.map(wrap)).boxed()
+    fn fetch(self, statement: Statement, size: Size) -> BoxFuture<'e, Result<Vec<Row>, Error>> {
+        match size {
+            Size::Few => future::ready(self.readers().read(&statement)).boxed(),
+            Size::Many => Arc::clone(self.readers()).read_apart(statement).boxed(),
+        }
     }
 }
 
 impl<'e> Reader<'e> for &'e mut Tx {
-    fn fetch(self, statement: Statement) -> BoxFuture<'e, Result<Vec<Row>, Error>> {
-        let doing = statement.doing;
-        let rows = statement.query().fetch_all(self.connection());
-        rows.map(move |rows| rows.map_err(Error::sql(doing)).map(wrap)).boxed()
+    fn fetch(self, statement: Statement, _: Size) -> BoxFuture<'e, Result<Vec<Row>, Error>> {
+        future::ready(self.rows(&statement)).boxed()
     }
-}
-
-fn wrap(rows: Vec<SqliteRow>) -> Vec<Row> {
-    rows.into_iter().map(Row).collect()
 }
 
 /// The rows, read.
@@ -149,7 +195,16 @@ pub(crate) async fn all<'e, T>(
     statement: Statement,
     read: fn(&Row) -> Result<T, Error>,
 ) -> Result<Vec<T>, Error> {
-    from.fetch(statement).await?.iter().map(read).collect()
+    from.fetch(statement, Size::Many).await?.iter().map(read).collect()
+}
+
+/// The rows of a statement that gives a handful.
+pub(crate) async fn few<'e, T>(
+    from: impl Reader<'e>,
+    statement: Statement,
+    read: fn(&Row) -> Result<T, Error>,
+) -> Result<Vec<T>, Error> {
+    from.fetch(statement, Size::Few).await?.iter().map(read).collect()
 }
 
 /// The first row, read, if there is one.
@@ -158,7 +213,7 @@ pub(crate) async fn first<'e, T>(
     statement: Statement,
     read: fn(&Row) -> Result<T, Error>,
 ) -> Result<Option<T>, Error> {
-    from.fetch(statement).await?.first().map(read).transpose()
+    from.fetch(statement, Size::Few).await?.first().map(read).transpose()
 }
 
 /// The first row, read, or "no such …".
@@ -178,7 +233,7 @@ pub(crate) async fn the_one<'e, T>(
     what: &'static str,
     read: fn(&Row) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let rows = from.fetch(statement).await?;
+    let rows = from.fetch(statement, Size::Few).await?;
     match rows.as_slice() {
         [] => Err(Error::NotFound { what }),
         [row] => read(row),
@@ -195,15 +250,28 @@ pub(crate) fn json(value: &impl Serialize) -> Result<String, Error> {
 }
 
 /// A row that was read.
-pub struct Row(SqliteRow);
+pub struct Row {
+    names: Arc<[String]>,
+    cells: Vec<Cell>,
+}
 
 impl Row {
+    fn cell(&self, column: &'static str) -> Result<&Cell, Error> {
+        let place = self.names.iter().position(|name| name == column);
+        let cell = place.and_then(|place| self.cells.get(place));
+        cell.ok_or_else(|| unreadable(column, "the statement does not give it"))
+    }
+
     pub(crate) fn int(&self, column: &'static str) -> Result<i64, Error> {
-        self.0.try_get(column).map_err(|error| unreadable(column, error))
+        self.int_optional(column)?.ok_or_else(|| unreadable(column, ABSENT))
     }
 
     pub(crate) fn int_optional(&self, column: &'static str) -> Result<Option<i64>, Error> {
-        self.0.try_get(column).map_err(|error| unreadable(column, error))
+        match self.cell(column)? {
+            Cell::Integer(value) => Ok(Some(*value)),
+            Cell::Null => Ok(None),
+            other => Err(not_of_type(column, other, "an integer")),
+        }
     }
 
     pub(crate) fn yes(&self, column: &'static str) -> Result<bool, Error> {
@@ -231,19 +299,34 @@ impl Row {
     }
 
     pub(crate) fn text(&self, column: &'static str) -> Result<String, Error> {
-        self.0.try_get(column).map_err(|error| unreadable(column, error))
+        self.str(column).map(str::to_owned)
     }
 
     pub(crate) fn text_optional(&self, column: &'static str) -> Result<Option<String>, Error> {
-        self.0.try_get(column).map_err(|error| unreadable(column, error))
+        Ok(self.str_optional(column)?.map(str::to_owned))
     }
 
     fn str_optional(&self, column: &'static str) -> Result<Option<&str>, Error> {
-        self.0.try_get(column).map_err(|error| unreadable(column, error))
+        match self.cell(column)? {
+            Cell::Text(value) => Ok(Some(value)),
+            Cell::Null => Ok(None),
+            other => Err(not_of_type(column, other, "text")),
+        }
     }
 
     fn str(&self, column: &'static str) -> Result<&str, Error> {
-        self.0.try_get(column).map_err(|error| unreadable(column, error))
+        self.str_optional(column)?.ok_or_else(|| unreadable(column, ABSENT))
+    }
+
+    fn blob_optional(&self, column: &'static str) -> Result<Option<[u8; 32]>, Error> {
+        match self.cell(column)? {
+            Cell::Blob(bytes) => {
+                let bytes = bytes.as_slice().try_into();
+                bytes.map(Some).map_err(|error| unreadable(column, error))
+            }
+            Cell::Null => Ok(None),
+            other => Err(not_of_type(column, other, "bytes")),
+        }
     }
 
     /// Ids, names, words.
@@ -285,16 +368,18 @@ impl Row {
     }
 
     pub(crate) fn hash(&self, column: &'static str) -> Result<[u8; 32], Error> {
-        let bytes: &[u8] = self.0.try_get(column).map_err(|error| unreadable(column, error))?;
-        bytes.try_into().map_err(|error| unreadable(column, error))
+        self.blob_optional(column)?.ok_or_else(|| unreadable(column, ABSENT))
     }
 
     pub(crate) fn key_optional(&self, column: &'static str) -> Result<Option<PublicKey>, Error> {
-        let bytes: Option<&[u8]> =
-            self.0.try_get(column).map_err(|error| unreadable(column, error))?;
-        let key = bytes.map(<[u8; 32]>::try_from).transpose();
-        Ok(key.map_err(|error| unreadable(column, error))?.map(PublicKey::from_bytes))
+        Ok(self.blob_optional(column)?.map(PublicKey::from_bytes))
     }
+}
+
+const ABSENT: &str = "it is absent";
+
+fn not_of_type(column: &'static str, found: &Cell, wanted: &str) -> Error {
+    unreadable(column, format!("it is {} and not {wanted}", found.data_type()))
 }
 
 fn unreadable(column: &'static str, reason: impl ToString) -> Error {

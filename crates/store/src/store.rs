@@ -1,4 +1,4 @@
-//! The store: one folder, one database file, one writer, two readers.
+//! The store: one folder, one database file, one writer, and readers beside it.
 //!
 //! Invariant: while a [`Store`] lives, no other process opens its folder (a lock on the file `lock`, which the kernel
 //! releases when the process dies, however it dies).
@@ -6,38 +6,31 @@
 mod readers;
 
 use crate::events;
+use crate::operations::Endings;
 use crate::sql::Statement;
-use crate::writer::{Behind, Call, Job, Message, QUEUE, QUEUE_BEHIND, QUEUE_WAIT, Record, Writer};
+use crate::writer::{Behind, Call, Queue, Writer};
 use crate::{Error, Tx, schema};
 use base::clock::{Clock, SystemClock};
 use futures_util::future::BoxFuture;
 use model::Timestamp;
 use readers::Readers;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, SqliteConnection};
+use rusqlite::Connection;
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::sync::{oneshot, watch};
 
 const DATABASE: &str = "cloud.db";
 const LOCK: &str = "lock";
-/// Connections that read.
-const READERS: u32 = 2;
-/// How long a read waits for a free connection before it fails.
-const READ_WAIT: Duration = Duration::from_secs(10);
 /// How long a statement waits for a lock of the database before it fails; only checkpoints can hold one.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// Prepared statements kept for each connection; more are prepared again.
 const STATEMENTS: usize = 256;
-
-/// Rows that may wait between the database's thread and ours; few mean many switches between the two.
-const ROWS: usize = 1000;
+/// Pages of the file that a connection keeps, in KiB; the system keeps all of them that fit.
+const PAGES: i64 = 1024;
 
 /// A seam for tests: makes commits fail or wait, and tells when they are done.
 pub trait Faults: Send + Sync + 'static {
@@ -70,13 +63,20 @@ impl Default for Options {
 pub struct Store(Arc<Inner>);
 
 struct Inner {
-    readers: Readers,
-    writes: mpsc::Sender<Message>,
-    behind: mpsc::Sender<Box<dyn Job>>,
+    readers: Arc<Readers>,
+    queue: Arc<Queue>,
     dropped: AtomicU64,
     last_seq: watch::Receiver<i64>,
+    endings: Arc<Endings>,
     clock: Arc<dyn Clock>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    /// Answers when the writer has ended.
+    ended: Mutex<Option<oneshot::Receiver<()>>>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
 }
 
 impl Store {
@@ -89,26 +89,40 @@ impl Store {
         let lock = lock(dir)?;
         let file = dir.join(DATABASE);
         open_private(&file)?;
-        let connect = connect_options(&file);
-        let mut connection = connect.connect().await.map_err(Error::sql("open the database"))?;
-        schema::migrate(&mut connection).await?;
-        let last = last_seq(&mut connection).await?;
-        let readers = Readers::open(&connect).await?;
-
-        let (writes, foreground) = mpsc::channel(QUEUE);
-        let (behind, background) = mpsc::channel(QUEUE_BEHIND);
+        let mut connection = connect(&file)?;
+        schema::migrate(&mut connection)?;
+        let last = events::last_committed(&connection)?;
+        let readers = Arc::new(Readers::open(file.clone())?);
+        let queue = Arc::new(Queue::new());
         let (seen, last_seq) = watch::channel(last);
+        let (ending, ended) = oneshot::channel();
         let clock = Arc::clone(&options.clock);
         let tx = Tx::new(connection, options.clock, last);
-        let writer = Writer::new(tx, foreground, background, seen, options.faults, connect, lock);
+        let endings = Arc::new(Endings::default());
+        let writer = Writer {
+            tx,
+            queue: Arc::clone(&queue),
+            seen,
+            endings: Arc::clone(&endings),
+            faults: options.faults,
+            file,
+            lock,
+        };
+        let thread = std::thread::Builder::new().name("store-writer".into());
+        let work = move || {
+            writer.run();
+            // Nobody listens when the store was dropped without being closed.
+            let _ = ending.send(());
+        };
+        thread.spawn(work).map_err(folder(dir))?;
         Ok(Self(Arc::new(Inner {
             readers,
-            writes,
-            behind,
+            queue,
             dropped: AtomicU64::new(0),
             last_seq,
+            endings,
             clock,
-            writer: Mutex::new(Some(tokio::spawn(writer.run()))),
+            ended: Mutex::new(Some(ended)),
         })))
     }
 
@@ -137,16 +151,8 @@ impl Store {
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        self.queue(Box::new(Call::new(job, answer))).await?;
+        self.0.queue.push(Box::new(Call::new(job, answer))).await?;
         answered.await.unwrap_or_else(|_| Err(Error::Closed.into()))
-    }
-
-    async fn queue(&self, job: Box<dyn Job>) -> Result<(), Error> {
-        match timeout(QUEUE_WAIT, self.0.writes.send(Message::Job(job))).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Error::Closed),
-            Err(_) => Err(Error::Busy),
-        }
     }
 
     /// Queues a write that nobody waits for (records of queries, load reports): committed soon, lost when the process
@@ -155,18 +161,16 @@ impl Store {
     where
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<(), Error>> + Send + 'static,
     {
-        self.queue_behind(Box::new(Behind::new(job)));
+        if self.0.queue.push_behind(Box::new(Behind::new(job))).is_err() {
+            self.0.dropped.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// [`Store::write_behind`] of one statement.
     pub(crate) fn record(&self, statement: Statement) {
-        self.queue_behind(Box::new(Record::new(statement)));
-    }
-
-    fn queue_behind(&self, job: Box<dyn Job>) {
-        if self.0.behind.try_send(job).is_err() {
-            self.0.dropped.fetch_add(1, Ordering::Relaxed);
-        }
+        self.write_behind(move |tx| {
+            Box::pin(async move { tx.execute(statement).await.map(|_| ()) })
+        });
     }
 
     /// How many writes behind were dropped at the bound.
@@ -181,22 +185,20 @@ impl Store {
     /// The store is closed or failed.
     pub async fn flush(&self) -> Result<(), Error> {
         let (answer, answered) = oneshot::channel::<Result<(), Error>>();
-        let job = Box::new(Call::new(nothing, answer));
-        self.0.behind.send(job).await.map_err(|_| Error::Closed)?;
+        self.0.queue.push_last(Box::new(Call::new(nothing, answer)))?;
         answered.await.unwrap_or(Err(Error::Closed))
     }
 
     /// Commits what waits, closes the file and frees the folder; later writes are refused.
     pub async fn close(&self) {
-        // Fails only when the writer is gone already.
-        let _ = self.0.writes.send(Message::Close).await;
-        let writer = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.0.queue.close();
+        let ended = self.0.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.0.readers.close().await;
-        if let Some(Err(error)) = match writer {
-            Some(writer) => Some(writer.await),
+        if let Some(Err(_)) = match ended {
+            Some(ended) => Some(ended.await),
             None => None,
         } {
-            tracing::error!(%error, "the writer did not end well");
+            tracing::error!("the writer did not end well");
         }
     }
 
@@ -212,7 +214,11 @@ impl Store {
         self.0.last_seq.clone()
     }
 
-    pub(crate) fn readers(&self) -> &Readers {
+    pub(crate) fn endings(&self) -> &Endings {
+        &self.0.endings
+    }
+
+    pub(crate) fn readers(&self) -> &Arc<Readers> {
         &self.0.readers
     }
 }
@@ -243,39 +249,52 @@ fn open_private(path: &PathBuf) -> Result<File, Error> {
     options.open(path).map_err(folder(path))
 }
 
-fn connect_options(file: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(file)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(BUSY_WAIT)
-        .statement_cache_capacity(STATEMENTS)
-        .row_buffer_size(ROWS)
-        .disable_statement_logging()
+/// The connection that writes.
+pub(crate) fn connect(file: &Path) -> Result<Connection, Error> {
+    let open = || {
+        let connection = Connection::open(file)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", "ON")?;
+        with_our_bounds(connection)
+    };
+    open().map_err(Error::sql("open the database"))
 }
 
-async fn last_seq(connection: &mut SqliteConnection) -> Result<i64, Error> {
-    events::last_committed(connection).await
+/// A connection that cannot write.
+fn connect_to_read(file: &Path) -> Result<Connection, Error> {
+    let open = || {
+        let connection = Connection::open(file)?;
+        connection.pragma_update(None, "query_only", "ON")?;
+        with_our_bounds(connection)
+    };
+    open().map_err(Error::sql("open the database for reading"))
+}
+
+fn with_our_bounds(connection: Connection) -> rusqlite::Result<Connection> {
+    connection.busy_timeout(BUSY_WAIT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "cache_size", -PAGES)?;
+    Ok(connection)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sqlx::Row as _;
 
     #[tokio::test]
     async fn commits_are_synced_and_readers_cannot_write() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), Options::default()).await.unwrap();
-        let mut writer = connect_options(&dir.path().join(DATABASE)).connect().await.unwrap();
-        for (pragma, wanted) in [("PRAGMA synchronous", 2), ("PRAGMA foreign_keys", 1)] {
-            let row = sqlx::query(pragma).fetch_one(&mut writer).await.unwrap();
-            assert_eq!(row.get::<i64, _>(0), wanted, "{pragma}");
+        let writer = connect(&dir.path().join(DATABASE)).unwrap();
+        for (pragma, wanted) in [("synchronous", 2), ("foreign_keys", 1)] {
+            let found: i64 = writer.pragma_query_value(None, pragma, |row| row.get(0)).unwrap();
+            assert_eq!(found, wanted, "{pragma}");
         }
-        let row = sqlx::query("PRAGMA journal_mode").fetch_one(&mut writer).await.unwrap();
-        assert_eq!(row.get::<String, _>(0), "wal");
-        let refused = store.readers().fetch(Statement::new("write", "DELETE FROM events")).await;
+        let mode: String =
+            writer.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        assert_eq!(mode, "wal");
+        let refused = store.readers().read(&Statement::new("write", "DELETE FROM events"));
         assert!(format!("{:?}", refused.err()).contains("readonly"));
     }
 }

@@ -1,26 +1,37 @@
 //! The transaction a write runs in, and the event log's pen.
 //!
-//! Invariant: only the writer task holds a [`Tx`], so sequence numbers of events are given in commit order and without
+//! Invariant: only the writer's thread holds a [`Tx`], so sequence numbers of events are given in commit order and without
 //! gaps; a job that is rolled back gives its numbers back.
 
 use crate::Error;
 use crate::events::NewEvent;
-use crate::sql::{Statement, json};
+use crate::sql::{Row, Statement, json};
 use base::clock::Clock;
-use model::Timestamp;
-use sqlx::SqliteConnection;
+use model::{OperationId, Timestamp};
+use rusqlite::Connection;
 use std::sync::Arc;
 
 /// A running transaction; what noun functions that write are handed.
 pub struct Tx {
-    connection: SqliteConnection,
+    connection: Connection,
     clock: Arc<dyn Clock>,
-    last_seq: i64,
+    mark: Mark,
+    /// Operations that end by this transaction.
+    ended: Vec<OperationId>,
+}
+
+/// How far a transaction has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// Number of the last event.
+    pub(crate) last_seq: i64,
+    ended: usize,
 }
 
 impl Tx {
-    pub(crate) fn new(connection: SqliteConnection, clock: Arc<dyn Clock>, last_seq: i64) -> Self {
-        Self { connection, clock, last_seq }
+    pub(crate) fn new(connection: Connection, clock: Arc<dyn Clock>, last_seq: i64) -> Self {
+        let mark = Mark { last_seq, ended: 0 };
+        Self { connection, clock, mark, ended: Vec::new() }
     }
 
     /// The present moment by the store's clock.
@@ -34,7 +45,7 @@ impl Tx {
     /// # Errors
     /// The database failed.
     pub async fn event(&mut self, event: NewEvent) -> Result<i64, Error> {
-        let seq = self.last_seq.saturating_add(1);
+        let seq = self.mark.last_seq.saturating_add(1);
         let statement = Statement::new(
             "append an event",
             "INSERT INTO events (seq, at, project, kind, subject_type, subject_id, body) \
@@ -48,41 +59,60 @@ impl Tx {
         .bind(event.subject_id)
         .bind(json(&event.body)?);
         self.execute(statement).await?;
-        self.last_seq = seq;
+        self.mark.last_seq = seq;
         Ok(seq)
     }
 
     /// Runs a statement that writes; gives the number of rows it touched.
     pub(crate) async fn execute(&mut self, statement: Statement) -> Result<u64, Error> {
-        let doing = statement.doing;
-        let done = statement.query().execute(&mut self.connection).await;
-        done.map(|done| done.rows_affected()).map_err(Error::sql(doing))
+        statement.execute(&self.connection)
+    }
+
+    pub(crate) fn rows(&mut self, statement: &Statement) -> Result<Vec<Row>, Error> {
+        statement.rows(&self.connection)
     }
 
     /// Begin, commit, savepoints: text only.
-    pub(crate) async fn control(&mut self, text: &'static str) -> Result<(), Error> {
-        let done = sqlx::query(text).execute(&mut self.connection).await;
-        done.map(|_| ()).map_err(Error::sql("control a transaction"))
+    pub(crate) fn control(&mut self, text: &'static str) -> Result<(), Error> {
+        Statement::new("control a transaction", text).execute(&self.connection).map(|_| ())
     }
 
-    pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
-        &mut self.connection
+    /// Whether a transaction is open; after some failures the database has rolled it back by itself.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.connection.is_autocommit()
+    }
+
+    /// Who waits for the end of this operation is told after the commit.
+    pub(crate) fn ended(&mut self, operation: OperationId) {
+        self.ended.push(operation);
+        self.mark.ended = self.ended.len();
+    }
+
+    /// The operations that ended by what was committed.
+    pub(crate) fn take_ended(&mut self) -> Vec<OperationId> {
+        self.mark.ended = 0;
+        std::mem::take(&mut self.ended)
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        self.mark
+    }
+
+    /// Forgets what came after the mark, which was rolled back; numbers of events are given anew.
+    pub(crate) fn rewind(&mut self, mark: Mark) {
+        self.mark = mark;
+        self.ended.truncate(mark.ended);
     }
 
     pub(crate) fn last_seq(&self) -> i64 {
-        self.last_seq
+        self.mark.last_seq
     }
 
-    /// Gives numbers back after a rollback.
-    pub(crate) fn rewind(&mut self, last_seq: i64) {
-        self.last_seq = last_seq;
+    pub(crate) fn reconnected(&mut self, connection: Connection) {
+        self.connection = connection;
     }
 
-    pub(crate) fn reconnected(&mut self, connection: SqliteConnection) -> SqliteConnection {
-        std::mem::replace(&mut self.connection, connection)
-    }
-
-    pub(crate) fn into_connection(self) -> SqliteConnection {
-        self.connection
+    pub(crate) fn close(self) -> Result<(), Error> {
+        self.connection.close().map_err(|(_, error)| Error::sql("close the database")(error))
     }
 }

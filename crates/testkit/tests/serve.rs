@@ -83,7 +83,7 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 #[test]
 fn no_secret_stands_in_the_log_or_the_database_and_no_key_is_readable_by_others() {
     let world = World::start(
-        testkit::WorldOptions::default().set("log.level", "trace,sqlx=warn,hyper=debug"),
+        testkit::WorldOptions::default().set("log.level", "trace,hyper=debug"),
     );
     let made = world.claim_with(&json!({ "name": "quiet" }));
     let board = world.machine("quiet", testkit::BoardOptions::default().set("log.level", "trace"));

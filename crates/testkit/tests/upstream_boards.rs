@@ -153,6 +153,7 @@ impl Cloud {
             created_by: Some(self.user.clone()),
             deadline: self.cloud().now().after(CALL),
             subject: None,
+            start: store::operations::Start::Pending,
         };
         let job = self
             .cloud()

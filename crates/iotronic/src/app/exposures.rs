@@ -238,6 +238,7 @@ pub async fn disable(
 ) -> Result<OperationRow, Error> {
     let (board, service) = both(cloud, caller, board, service).await?;
     let exposure = exposed(cloud, &board, &service).await?;
+    let order = order.at_once(cloud, board.id);
     let wanted = order.clone();
     let row = cloud
         .store
@@ -272,6 +273,7 @@ pub async fn restore(
     }
     cloud.ingress.open(&exposure).await?;
     let ports = cloud.settings.services.ports.range();
+    let order = order.at_once(cloud, board.id);
     let wanted = order.clone();
     let row = cloud
         .store

@@ -92,6 +92,7 @@ pub async fn inject(
     let plugin = plugins::get(cloud, caller, plugin).await?;
     let inject = prepare(cloud, plugin, on_boot).await?;
     let wanted = order.clone();
+    let order = order.at_once(cloud, board.id);
     let row = cloud
         .store
         .write(move |tx| Box::pin(async move { put(tx, &order, &board, &inject).await }))
@@ -198,6 +199,7 @@ pub async fn remove(
     order: Order,
 ) -> Result<OperationRow, Error> {
     let (board, plugin, _) = on_board(cloud, caller, board, plugin).await?;
+    let order = order.at_once(cloud, board.id);
     let wanted = order.clone();
     let row = cloud
         .store

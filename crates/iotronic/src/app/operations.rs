@@ -12,15 +12,15 @@ use api::operations::{
 };
 use model::board::Status;
 use model::operation::{Outcome, State};
-use model::{Invalid, OperationId, ProjectId, UserId};
+use model::{BoardId, Invalid, OperationId, ProjectId, UserId};
 use rpc::call::Nature;
 use rpc::{Call, Method};
 use serde_json::{Value, json};
 use std::time::Duration;
 use store::boards::{self, BoardRow};
-use store::operations::{self, Kind, NewOperation, OperationRow};
+use store::operations::{self, Kind, NewOperation, OperationRow, Start};
 use store::{Page, Tx, idempotency};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 /// Who is named as the author of what the cloud does by itself.
 const CLOUD: &str = "cloud";
@@ -32,6 +32,7 @@ pub struct Order {
     key: Option<Key>,
     deadline: Duration,
     wait: Duration,
+    start: Start,
 }
 
 impl Order {
@@ -49,7 +50,15 @@ impl Order {
             key: caller.key().cloned(),
             deadline: Duration::from_secs(deadline),
             wait: patience(commanding.wait)?,
+            start: Start::Pending,
         })
+    }
+
+    /// To be sent by the commit that stores it, where the board is there and nothing else is open for it.
+    #[must_use]
+    pub fn at_once(self, cloud: &Cloud, board: BoardId) -> Self {
+        let is_there = cloud.boards.journals(board);
+        Self { start: if is_there { Start::SentIfFirst } else { Start::Pending }, ..self }
     }
 
     /// For a request that gives several commands, whose answer is none of them.
@@ -95,6 +104,7 @@ pub async fn submit(
         created_by: Some(order.user.clone()),
         deadline: tx.now().after(order.deadline),
         subject: subject(call),
+        start: order.start,
     };
     let row = operations::submit(tx, new).await?;
     if let Some(Key(key)) = &order.key {
@@ -141,6 +151,7 @@ pub async fn command(
     board: BoardRow,
     call: Call,
 ) -> Result<OperationRow, Error> {
+    let order = order.at_once(cloud, board.id);
     let wanted = order.clone();
     let row = cloud
         .store
@@ -167,17 +178,10 @@ pub async fn wait(
     id: OperationId,
     patience: Duration,
 ) -> Result<OperationRow, Error> {
-    // Every move of an operation writes an event, so the event log is the bell.
-    let mut commits = cloud.store.watch_events();
-    let end = Instant::now().checked_add(patience).unwrap_or_else(Instant::now);
-    loop {
-        commits.borrow_and_update();
-        let row = operations::get(&cloud.store, None, id).await?;
-        if row.state.has_ended() {
-            return Ok(row);
-        }
-        let change = cloud.shutdown.until(timeout_at(end, commits.changed())).await;
-        let Some(Ok(Ok(()))) = change else { return Ok(row) };
+    let end = timeout(patience, operations::ended(&cloud.store, id));
+    match cloud.shutdown.until(end).await {
+        Some(Ok(row)) => Ok(row?),
+        Some(Err(_)) | None => Ok(operations::get(&cloud.store, None, id).await?),
     }
 }
 

@@ -13,7 +13,7 @@ use rpc::call::Nature;
 use serde_json::Value;
 use std::time::Duration;
 use store::boards::BoardRow;
-use store::operations::{self, NewOperation};
+use store::operations::{self, NewOperation, Start};
 use store::{Error, Tx};
 
 /// Stores commands that put plugins and services on the new machine.
@@ -50,6 +50,7 @@ async fn give(tx: &mut Tx, board: &BoardRow, call: &Call) -> Result<(), Error> {
         created_by: None,
         deadline: tx.now().after(Duration::from_secs(DEFAULT_DEADLINE_S)),
         subject: crate::app::operations::subject(call),
+        start: Start::Pending,
     };
     operations::submit(tx, new).await.map(|_| ())
 }

@@ -189,6 +189,11 @@ impl Boards {
         }
     }
 
+    /// Whether the board is online and keeps a journal: what is said to be sent to it may arrive later, or a second time.
+    pub(crate) fn journals(&self, id: BoardId) -> bool {
+        self.0.registry.online(id).is_some_and(|online| !online.is_legacy())
+    }
+
     /// Doorbell, after a commit: there are commands for this board in the store.
     pub fn ring(&self, id: BoardId) {
         self.0.registry.ring(id);

@@ -178,6 +178,7 @@ impl World {
             created_by: Some(self.user.clone()),
             deadline: self.cloud().now().after(within),
             subject: subject.map(|subject| json!({ "plugin": subject })),
+            start: store::operations::Start::Pending,
         };
         let id = new.id;
         let job = self

@@ -1,7 +1,7 @@
 //! Who has which role where.
 
 use super::{MAX_LIST, found};
-use crate::sql::{Reader, Row, Statement, all};
+use crate::sql::{Reader, Row, Statement, all, few};
 use crate::{Error, Tx};
 use model::access::Role;
 use model::{ProjectId, UserId};
@@ -72,7 +72,7 @@ pub async fn roles_of<'e>(
     )
     .bind(user)
     .bind(project);
-    all(from, statement, |row| row.parse("role")).await
+    few(from, statement, |row| row.parse("role")).await
 }
 
 /// Assignments of one user, or of all.

@@ -1,7 +1,7 @@
 //! Lists of operations: for people, for a board that connects, for deadlines; and the history of one.
 
 use super::{BATCH, Kind, MAX_OPEN, OperationRow, SELECT_LIGHT, WHAT, read};
-use crate::sql::{Reader, Row, Statement, all, one};
+use crate::sql::{Reader, Row, Statement, all, few, one};
 use crate::{Error, Page};
 use model::operation::State;
 use model::{BoardId, OperationId, ProjectId, Timestamp};
@@ -59,7 +59,7 @@ pub async fn open_for_board<'e>(
     let mut statement = Statement::new("list open operations", SELECT_LIGHT);
     statement.and_equals("board", Some(board));
     statement.push(" AND state IN ('pending', 'running') ORDER BY id LIMIT ").push_bind(MAX_OPEN);
-    all(from, statement, read).await
+    few(from, statement, read).await
 }
 
 /// Open operations whose deadline has passed, at most [`BATCH`].
@@ -102,5 +102,5 @@ pub async fn history<'e>(from: impl Reader<'e>, id: OperationId) -> Result<Vec<H
     let read = |row: &Row| {
         Ok(HistoryRow { at: row.time("at")?, state: row.parse("state")?, note: row.text("note")? })
     };
-    all(from, statement, read).await
+    few(from, statement, read).await
 }

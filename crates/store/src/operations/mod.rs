@@ -3,11 +3,14 @@
 //! Invariants: a state changes only by [`model::operation::State::next`]; every change leaves a line of history and an
 //! event; an ended operation never changes. Queries are recorded behind, ended, without history and event.
 
+mod ending;
 mod list;
 mod moves;
 mod query;
 mod trim;
 
+pub(crate) use ending::Endings;
+pub use ending::ended;
 pub use list::{Filter, HistoryRow, expired, history, list, next_deadline, open_for_board};
 pub(crate) use moves::abandon_all;
 use moves::note;
@@ -17,7 +20,7 @@ pub use trim::trim;
 
 use crate::sql::{Reader, Row, Statement, json, one};
 use crate::{Error, Tx};
-use model::operation::{Fault, State};
+use model::operation::{Event, Fault, State};
 use model::{BoardId, Invalid, OperationId, ProjectId, Timestamp, UserId};
 use serde_json::Value;
 use std::fmt;
@@ -132,6 +135,17 @@ pub struct NewOperation {
     pub deadline: Timestamp,
     /// What it is about.
     pub subject: Option<Value>,
+    /// How it begins.
+    pub start: Start,
+}
+
+/// How a command begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Stored; sent by a further commit.
+    Pending,
+    /// Stored and sent by one commit when nothing else is open for the board, else [`Start::Pending`].
+    SentIfFirst,
 }
 
 const SELECT: &str = "SELECT id, project, board, kind, method, arguments, state, idempotent, created_by, created_at, \
@@ -145,12 +159,12 @@ const SELECT_LIGHT: &str = "SELECT id, project, board, kind, method, 'null' AS a
      EXISTS (SELECT 1 FROM upstream_boards u WHERE u.board = operations.board AND u.legacy = 1) AS legacy \
      FROM operations WHERE 1 = 1";
 
-/// Stores a command, pending.
+/// Stores a command.
 ///
 /// # Errors
 /// There is no such board, or it has [`MAX_OPEN`] open commands already.
 pub async fn submit(tx: &mut Tx, new: NewOperation) -> Result<OperationRow, Error> {
-    check_room(tx, new.board).await?;
+    let open = count_open(tx, new.board).await?;
     let now = tx.now();
     let statement = Statement::new(
         "store an operation",
@@ -172,10 +186,14 @@ pub async fn submit(tx: &mut Tx, new: NewOperation) -> Result<OperationRow, Erro
     done.map_err(|error| error.missing_as("board").duplicate_as(WHAT, "id"))?;
     let row = get(&mut *tx, None, new.id).await?;
     note(tx, &row, now, "").await?;
+    if new.start == Start::SentIfFirst && open == 0 {
+        return advance(tx, new.id, &Event::Sent, now).await;
+    }
     Ok(row)
 }
 
-async fn check_room(tx: &mut Tx, board: BoardId) -> Result<(), Error> {
+/// How many commands are open for a board, which leaves room for one more.
+async fn count_open(tx: &mut Tx, board: BoardId) -> Result<i64, Error> {
     let statement = Statement::new(
         "count open operations",
         "SELECT COUNT(*) AS open FROM operations WHERE board = $1 AND state IN ('pending', 'running')",
@@ -187,7 +205,7 @@ async fn check_room(tx: &mut Tx, board: BoardId) -> Result<(), Error> {
             "the board has {open} open commands, the most there may be; wait for them or cancel some"
         )));
     }
-    Ok(())
+    Ok(open)
 }
 
 /// The operation of this id.

@@ -36,6 +36,9 @@ pub async fn advance(
     .bind(id);
     tx.execute(statement).await?;
     note(tx, &row, now, &story(&row, event)).await?;
+    if row.state.has_ended() {
+        tx.ended(id);
+    }
     Ok(row)
 }
 

@@ -1,89 +1,108 @@
-//! The connections that read, lent one at a time.
+//! The connections that read.
 //!
-//! Invariant: a connection comes back also from a reader that was dropped in the middle; the next statement on it finds it
-//! sound, because the database's thread ends what nobody listens to before it takes the next.
-//! Why not the library's own pool: that asks a connection for a sign of life on each return, which doubles the price of a
-//! short read, and a file has no connection to lose.
+//! Invariant: a connection is held by one thread, from the first row to the last, so none is ever lost or left in the middle
+//! of a statement. A few rows through an index are read at once, on the thread that asks, which costs less than asking
+//! another; what may be long is read apart, by at most [`READERS`] threads at a time.
 
-use super::{READ_WAIT, READERS};
+use super::connect_to_read;
 use crate::Error;
-use crate::sql::Statement;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use crate::sql::{Row, Statement};
+use rusqlite::Connection;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+/// Long reads at one time; others wait.
+const READERS: u32 = 2;
+/// How long a long read waits for its turn before it fails.
+const READ_WAIT: Duration = Duration::from_secs(10);
+/// Connections kept open; one that comes back beyond them is closed.
+const KEPT: usize = 4;
+
 pub(crate) struct Readers {
-    free: Mutex<Vec<SqliteConnection>>,
-    permits: Semaphore,
+    file: PathBuf,
+    free: Mutex<Free>,
+    turns: Semaphore,
+}
+
+#[derive(Default)]
+struct Free {
+    connections: Vec<Connection>,
+    is_closed: bool,
 }
 
 impl Readers {
-    pub(super) async fn open(options: &SqliteConnectOptions) -> Result<Self, Error> {
-        let options = options.clone().pragma("query_only", "ON");
-        let (free, permits) = (Mutex::default(), Semaphore::new(0));
-        let readers = Self { free, permits };
-        for _ in 0..READERS {
-            let connection = options.connect().await;
-            let connection = connection.map_err(Error::sql("open the database for reading"))?;
-            readers.free().push(connection);
-            readers.permits.add_permits(1);
-        }
-        Ok(readers)
+    pub(super) fn open(file: PathBuf) -> Result<Self, Error> {
+        let first = connect_to_read(&file)?;
+        let free = Free { connections: vec![first], is_closed: false };
+        Ok(Self { file, free: Mutex::new(free), turns: Semaphore::new(READERS as usize) })
     }
 
-    /// All rows of a statement.
+    /// All rows of a statement that gives a few, read here and now.
     ///
     /// # Errors
-    /// The store is closed, no connection came free in time, or the database failed.
-    pub(crate) async fn fetch(&self, statement: Statement) -> Result<Vec<SqliteRow>, Error> {
-        let doing = statement.doing;
-        let permit = match timeout(READ_WAIT, self.permits.acquire()).await {
-            Ok(permit) => permit.map_err(|_| Error::Closed)?,
-            Err(_) => return Err(Error::sql(doing)(sqlx::Error::PoolTimedOut)),
-        };
-        let connection = self.free().pop().ok_or(Error::Closed)?;
-        let mut lent = Lent { readers: self, connection: Some(connection) };
-        let Some(connection) = lent.connection.as_mut() else { return Err(Error::Closed) };
-        let rows = statement.query().fetch_all(connection).await.map_err(Error::sql(doing));
-        // Back before the next is let in.
-        drop(lent);
-        drop(permit);
+    /// The store is closed, or the database failed.
+    pub(crate) fn read(&self, statement: &Statement) -> Result<Vec<Row>, Error> {
+        let connection = self.take()?;
+        let rows = statement.rows(&connection);
+        self.give_back(connection);
         rows
     }
 
-    /// Waits for those who read, refuses others, and closes.
+    /// All rows of a statement that may take its time, read by another thread.
+    ///
+    /// # Errors
+    /// The store is closed, no turn came in time, or the database failed.
+    pub(crate) async fn read_apart(
+        self: Arc<Self>,
+        statement: Statement,
+    ) -> Result<Vec<Row>, Error> {
+        let turn = match timeout(READ_WAIT, self.turns.acquire()).await {
+            Ok(turn) => turn.map_err(|_| Error::Closed)?,
+            Err(_) => return Err(Error::Exhausted("too many reads wait; try again soon".into())),
+        };
+        let readers = Arc::clone(&self);
+        let rows = tokio::task::spawn_blocking(move || readers.read(&statement)).await;
+        drop(turn);
+        rows.unwrap_or(Err(Error::Closed))
+    }
+
+    /// Refuses others and closes what is free; who reads at this moment closes its own.
     pub(super) async fn close(&self) {
-        // One that reads for longer closes its connection itself.
-        let all = timeout(READ_WAIT, self.permits.acquire_many(READERS)).await;
-        self.permits.close();
+        // Long reads that take longer than this are on their own.
+        let all = timeout(READ_WAIT, self.turns.acquire_many(READERS)).await;
+        self.turns.close();
         drop(all);
-        let free = std::mem::take(&mut *self.free());
-        for connection in free {
-            // It is only closed for order's sake: nothing was written through it.
-            let _ = connection.close().await;
+        let mut free = self.free();
+        free.is_closed = true;
+        free.connections.clear();
+    }
+
+    fn take(&self) -> Result<Connection, Error> {
+        let mut free = self.free();
+        if free.is_closed {
+            return Err(Error::Closed);
+        }
+        match free.connections.pop() {
+            Some(connection) => Ok(connection),
+            None => {
+                drop(free);
+                connect_to_read(&self.file)
+            }
         }
     }
 
-    fn free(&self) -> MutexGuard<'_, Vec<SqliteConnection>> {
+    fn give_back(&self, connection: Connection) {
+        let mut free = self.free();
+        if !free.is_closed && free.connections.len() < KEPT {
+            free.connections.push(connection);
+        }
+    }
+
+    fn free(&self) -> MutexGuard<'_, Free> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A connection that goes back whatever happens.
-struct Lent<'a> {
-    readers: &'a Readers,
-    connection: Option<SqliteConnection>,
-}
-
-impl Drop for Lent<'_> {
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection.take()
-            && !self.readers.permits.is_closed()
-        {
-            self.readers.free().push(connection);
-        }
     }
 }
 
@@ -93,18 +112,19 @@ mod tests {
     use futures_util::FutureExt as _;
 
     #[tokio::test]
-    async fn a_reader_that_is_dropped_in_the_middle_gives_its_connection_back() {
-        let options = SqliteConnectOptions::new().in_memory(true);
-        let readers = Readers::open(&options).await.unwrap();
+    async fn a_reader_that_is_dropped_in_the_middle_harms_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let readers = Arc::new(Readers::open(dir.path().join("test.db")).unwrap());
         for _ in 0..100 {
             let slow = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) SELECT i FROM n";
-            let begun = readers.fetch(Statement::new("count", slow)).now_or_never();
+            let begun =
+                Arc::clone(&readers).read_apart(Statement::new("count", slow)).now_or_never();
             assert!(begun.is_none(), "it cannot have ended at once");
-            let rows = readers.fetch(Statement::new("read", "SELECT 7")).await.unwrap();
+            let rows = readers.read(&Statement::new("read", "SELECT 7")).unwrap();
             assert_eq!(rows.len(), 1);
         }
         readers.close().await;
-        let refused = readers.fetch(Statement::new("read", "SELECT 7")).await;
+        let refused = readers.read(&Statement::new("read", "SELECT 7"));
         assert!(matches!(refused, Err(Error::Closed)));
     }
 }

@@ -1,6 +1,5 @@
 //! What the writer is given to do.
 
-use crate::sql::Statement;
 use crate::{Error, Tx};
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
@@ -12,20 +11,8 @@ pub(crate) enum Verdict {
     Undo,
 }
 
-/// How a failing job is undone.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Undo {
-    /// By a savepoint around it.
-    Savepoint,
-    /// By itself: it is one statement.
-    Itself,
-}
-
 /// Something to write.
 pub(crate) trait Job: Send {
-    fn undo(&self) -> Undo {
-        Undo::Savepoint
-    }
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, Verdict>;
     /// Called once, after the commit (or instead of it, with the reason).
     fn finish(self: Box<Self>, committed: Result<(), Error>);
@@ -93,41 +80,6 @@ where
                 Err(error) => {
                     tracing::warn!(%error, "a write behind failed");
                     Verdict::Undo
-                }
-            }
-        })
-    }
-
-    fn finish(self: Box<Self>, committed: Result<(), Error>) {
-        if let Err(error) = committed {
-            tracing::warn!(%error, "a write behind was lost");
-        }
-    }
-}
-
-/// One statement nobody waits for: the cheap form of [`Behind`].
-pub(crate) struct Record(Option<Statement>);
-
-impl Record {
-    pub(crate) fn new(statement: Statement) -> Self {
-        Self(Some(statement))
-    }
-}
-
-impl Job for Record {
-    fn undo(&self) -> Undo {
-        Undo::Itself
-    }
-
-    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, Verdict> {
-        Box::pin(async move {
-            let Some(statement) = self.0.take() else { return Verdict::Keep };
-            match tx.execute(statement).await {
-                Ok(_) => Verdict::Keep,
-                Err(error) => {
-                    tracing::warn!(%error, "a write behind failed");
-                    // After any other error the transaction itself may be gone.
-                    if error.is_constraint() { Verdict::Keep } else { Verdict::Undo }
                 }
             }
         })

@@ -1,11 +1,12 @@
 //! Operations: legal moves, history, cancelling, deadlines, records of queries, bounds.
 
 use crate::world::World;
+use futures_util::FutureExt as _;
 use model::operation::{Event, Fault, Outcome, State};
 use model::{BoardId, Kind, OperationId, Timestamp};
 use serde_json::json;
 use std::time::Duration;
-use store::operations::{self, Filter, NewOperation, QueryRecord};
+use store::operations::{self, Filter, NewOperation, QueryRecord, Start};
 use store::{Error, Page, events};
 
 fn done() -> Event {
@@ -209,4 +210,44 @@ async fn trimming_removes_the_old_and_the_many_and_never_what_is_open() {
     let every = Filter::default();
     let left = operations::list(&world.store, None, &every, Page::default()).await.unwrap();
     assert_eq!((left.len(), left.first().map(|row| row.id)), (6, Some(open)));
+}
+
+#[tokio::test]
+async fn the_first_command_of_a_board_may_be_sent_by_the_commit_that_stores_it() {
+    let world = World::new().await;
+    let board = world.board("lamp").await;
+    let at_once = |board| store::operations::NewOperation {
+        start: Start::SentIfFirst,
+        ..world.new_operation(board)
+    };
+    let first = world.submit(at_once(board.id)).await;
+    assert_eq!(
+        (first.state, first.attempts, first.sent_at),
+        (State::Running, 1, Some(world.now()))
+    );
+    let history = store::operations::history(&world.store, first.id).await.unwrap();
+    let states: Vec<State> = history.iter().map(|line| line.state).collect();
+    assert_eq!(states, [State::Pending, State::Running]);
+    let second = world.submit(at_once(board.id)).await;
+    assert_eq!(second.state, State::Pending, "what came before it goes out before it");
+}
+
+#[tokio::test]
+async fn whoever_waits_for_an_end_is_woken_by_its_commit_and_by_no_other() {
+    let world = World::new().await;
+    let board = world.board("lamp").await;
+    let operation = world.submit(world.new_operation(board.id)).await;
+    let other = world.submit(world.new_operation(board.id)).await;
+    let mut ended = Box::pin(store::operations::ended(&world.store, operation.id));
+    assert!((&mut ended).now_or_never().is_none());
+    world.advance(other.id, Event::Cancelled).await.unwrap();
+    assert!((&mut ended).now_or_never().is_none());
+    world.advance(operation.id, Event::Sent).await.unwrap();
+    assert!((&mut ended).now_or_never().is_none(), "it runs, it has not ended");
+    world.advance(operation.id, Event::Answered(Outcome::Unknown)).await.unwrap();
+    assert_eq!(ended.await.unwrap().state, State::Unknown);
+    let at_once = store::operations::ended(&world.store, other.id).await.unwrap();
+    assert_eq!(at_once.state, State::Cancelled);
+    let none = store::operations::ended(&world.store, OperationId::new()).await;
+    assert!(matches!(none, Err(Error::NotFound { .. })));
 }

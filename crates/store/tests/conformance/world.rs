@@ -156,6 +156,7 @@ impl World {
             created_by: Some(self.user.clone()),
             deadline: self.in_an_hour(),
             subject: None,
+            start: store::operations::Start::Pending,
         }
     }
 

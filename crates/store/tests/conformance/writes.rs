@@ -78,3 +78,19 @@ async fn a_closed_store_refuses_writes_after_committing_what_waited() {
     let late = world.create_board(world.new_board("late")).await;
     assert!(matches!(late, Err(Error::Closed)));
 }
+
+#[tokio::test]
+async fn a_job_that_waits_for_something_else_is_undone_and_stops_nobody() {
+    let world = World::new().await;
+    let new = world.new_board("waits");
+    let waits = world.write(move |tx| {
+        Box::pin(async move {
+            boards::create(tx, new).await?;
+            std::future::pending::<()>().await;
+            Ok(())
+        })
+    });
+    assert!(matches!(waits.await, Err(Error::Faulted(_))));
+    world.board("next").await;
+    assert_eq!(world.boards().await.len(), 1);
+}
