@@ -112,6 +112,11 @@ impl Book {
         }
     }
 
+    /// Whether an operation that is entered may be repeated.
+    pub(super) fn repeat(&self, operation: OperationId) -> Option<Repeat> {
+        self.entries.get(&operation).map(|entry| entry.repeat)
+    }
+
     /// Drops an entry.
     pub(super) fn forget(&mut self, operation: OperationId) {
         if let Some(entry) = self.entries.remove(&operation) {

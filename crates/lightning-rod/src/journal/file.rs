@@ -1,14 +1,33 @@
 //! The journal's file: read at open, appended to, synced, rewritten when too much of it is past.
 //!
-//! Invariants: after [`JournalFile::append`] returned `Ok` the records are on the disk; a torn or damaged tail is cut at
+//! Invariants: after [`JournalFile::append`] returned `Ok` the records are on the disk, if that was asked for; a torn or damaged tail is cut at
 //! open and nothing before it is touched; a rewrite replaces the file as a whole or not at all.
 
 use super::book::{Answer, Book, Place, Stage};
-use super::record::{FRAME_HEAD, Head, MAGIC, Record};
+use super::record::{FRAME_HEAD, Head, MAGIC, Record, Repeat};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+
+/// How well records are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Care {
+    /// They outlive the process.
+    Written,
+    /// They outlive a power failure.
+    Synced,
+}
+
+impl Care {
+    /// What records of such work need.
+    pub(super) fn of(repeat: Repeat) -> Self {
+        match repeat {
+            Repeat::Harmless => Self::Written,
+            Repeat::Never => Self::Synced,
+        }
+    }
+}
 
 /// An open journal file.
 #[derive(Debug)]
@@ -56,14 +75,17 @@ impl JournalFile {
         self.length
     }
 
-    /// Writes encoded records at the end and syncs; gives back where they begin. After an error the file is as before,
+    /// Writes encoded records at the end; gives back where they begin. After an error the file is as before,
     /// or, when even that cannot be had, refuses everything from then on.
-    pub(super) fn append(&mut self, records: &[u8]) -> io::Result<u64> {
+    pub(super) fn append(&mut self, records: &[u8], care: Care) -> io::Result<u64> {
         if self.broken {
             return Err(io::Error::other("an earlier write failed; restart the agent"));
         }
         let start = self.length;
-        let written = self.file.write_all_at(records, start).and_then(|()| self.file.sync_data());
+        let written = self.file.write_all_at(records, start).and_then(|()| match care {
+            Care::Written => Ok(()),
+            Care::Synced => self.file.sync_data(),
+        });
         if let Err(error) = written {
             // After a failed sync nobody knows what is on the disk, so the tail is cut before anything follows it.
             self.broken = self.file.set_len(start).and_then(|()| self.file.sync_data()).is_err();

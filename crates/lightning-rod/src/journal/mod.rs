@@ -1,8 +1,9 @@
 //! The board's journal: begin and end of every command, so that a command asked for twice is done once.
 //!
-//! Invariants: work starts only after its begin is on the disk, and its answer leaves only after its end is; an operation
-//! id that was answered is answered the same again, also by a later process; work that must not be repeated and was
-//! interrupted ends as `unknown`. One thread owns the file; requests that come together share one sync.
+//! Invariants: work that must not be repeated starts only after its begin is on the disk, and its answer leaves only after
+//! its end is; when it was interrupted it ends as `unknown`. Work that may be repeated is written down as well and not
+//! waited for: a power failure may forget it, then it is done again. An operation id that was answered is answered the same
+//! again, also by a later process. One thread owns the file; requests that come together share one sync.
 //!
 //! At the bounds: over [`MAX_ENTRIES`] operations or [`MAX_FILE`] bytes the oldest ended ones are forgotten; over
 //! [`MAX_WAITING`] askers for one running operation the next is refused.
@@ -17,7 +18,7 @@ pub use book::MAX_ENTRIES;
 pub use record::{MAX_ANSWER, Repeat};
 
 use book::{Answer, Book, Decision, Place};
-use file::JournalFile;
+use file::{Care, JournalFile};
 use model::{OperationId, Timestamp};
 use record::Record;
 use rpc::Envelope;
@@ -175,7 +176,7 @@ impl Owner {
             let mut bytes = Vec::new();
             let length = u32::try_from(answer.len()).unwrap_or(u32::MAX);
             Record::End { operation, answer }.encode(&mut bytes);
-            let offset = file.append(&bytes)? + Record::ANSWER_AT as u64;
+            let offset = file.append(&bytes, Care::Synced)? + Record::ANSWER_AT as u64;
             book.end(operation, Answer::Stored(Place { offset, length }));
         }
         let mut this = Self { book, file, waiting: HashMap::new(), compact_at: COMPACT_AT, now };
@@ -197,10 +198,11 @@ impl Owner {
         }
     }
 
-    /// Serves a batch with one sync.
+    /// Serves a batch with one sync at most.
     fn serve(&mut self, batch: Vec<Order>) {
         let mut bytes = Vec::new();
         let mut staged = Vec::new();
+        let mut care = Care::Written;
         for order in batch {
             match order {
                 Order::Begin { work, reply } => {
@@ -209,6 +211,7 @@ impl Owner {
                     self.now = self.now.max(now);
                     match self.book.request(operation, repeat, keep_until, &method) {
                         Decision::Run => {
+                            care = care.max(Care::of(repeat));
                             Record::Begin { operation, keep_until, repeat, method }
                                 .encode(&mut bytes);
                             staged.push(Staged::Begun { operation, reply });
@@ -218,12 +221,13 @@ impl Owner {
                 }
                 Order::End { operation, answer, reply } => {
                     let at = bytes.len() as u64;
+                    care = care.max(self.book.repeat(operation).map_or(Care::Synced, Care::of));
                     Record::End { operation, answer: answer.clone() }.encode(&mut bytes);
                     staged.push(Staged::Ended { operation, answer, at, reply });
                 }
             }
         }
-        self.commit(&bytes, staged);
+        self.commit(&bytes, care, staged);
     }
 
     fn answer(&mut self, operation: OperationId, decision: Decision, reply: Reply) {
@@ -246,11 +250,11 @@ impl Owner {
         }
     }
 
-    fn commit(&mut self, bytes: &[u8], staged: Vec<Staged>) {
+    fn commit(&mut self, bytes: &[u8], care: Care, staged: Vec<Staged>) {
         if staged.is_empty() {
             return;
         }
-        let written = self.file.append(bytes);
+        let written = self.file.append(bytes, care);
         if let Err(error) = &written {
             tracing::error!(%error, "journal cannot be written");
         }
