@@ -22,11 +22,11 @@ export async function command(title: string, give: () => Promise<Operation>): Pr
   }
 }
 
-/** Does something that is done when it is answered; true when it went well. */
-export async function attempt(title: string, act: () => Promise<unknown>): Promise<boolean> {
+/** Does something that is done when it is answered, and tells `done`; true when it went well. */
+export async function attempt(title: string, done: string, act: () => Promise<unknown>): Promise<boolean> {
   try {
     await act();
-    toasts.good(title);
+    toasts.good(done);
     return true;
   } catch (error) {
     toasts.fail(asFailure(error), title);
