@@ -147,6 +147,13 @@ pub async fn start(dir: &Path, settings: Settings, options: Options) -> Result<S
     let known = count_boards(&cloud.store).await?;
     let tasks = Tasks::new(Shutdown::new());
     tasks::start(&cloud, &tasks);
+    if let Some(tls) = tls.clone() {
+        let following = tls.follow(cloud.settings.tls.clone(), tls::LOOK_EVERY);
+        let stop = tasks.shutdown().clone();
+        tasks.spawn("certificate", async move {
+            stop.until(following).await;
+        });
+    }
     let doors = doors.map(|doors| doors.open(&cloud, tls.clone(), &shutdown));
     let acceptor = Acceptor {
         listener,

@@ -161,6 +161,8 @@ pub struct Limits {
     pub connections_per_service: u32,
     /// Machines enrolling at one time.
     pub enrolling: u32,
+    /// Those of them that come from one address (one /64 network of IPv6).
+    pub enrolling_per_address: u32,
     /// Seconds one request may take, waits that it asks for not counted.
     pub request_s: u64,
     /// Seconds that requests get to end when the cloud is told to stop.
@@ -216,6 +218,7 @@ impl Default for Limits {
             service_connections: 10_000,
             connections_per_service: 1000,
             enrolling: 256,
+            enrolling_per_address: 64,
             request_s: 30,
             grace_s: 10,
         }

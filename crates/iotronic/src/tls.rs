@@ -2,9 +2,10 @@
 //!
 //! Invariants: the own authority is made once and never expires in a drawer (1975 to 4096), its key is readable by its
 //! owner alone; the certificate below it is made anew at each start, for the names it is reached by; the chain that is
-//! served ends in the authority's certificate, so that a board that knows only its fingerprint can find it.
+//! served ends in the authority's certificate, so that a board that knows only its fingerprint can find it; given files that
+//! change are read again, and only a pair that fits takes the place of the one before.
 
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use base::secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,8 +18,10 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sha2::{Digest as _, Sha256};
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
 use tokio_rustls::TlsAcceptor;
 
 /// The own authority's certificate, in the data folder.
@@ -27,6 +30,8 @@ pub const AUTHORITY: &str = "authority.pem";
 const AUTHORITY_KEY: &str = "authority.key";
 const FIRST_YEAR: i32 = 1975;
 const LAST_YEAR: i32 = 4096;
+/// How often given files are looked at.
+pub const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
@@ -57,13 +62,73 @@ pub enum Error {
     Unusable(#[from] rustls::Error),
 }
 
-/// TLS as configured.
+/// TLS as configured. Cloning is cheap; clones serve the same certificate.
 #[derive(Clone)]
 pub struct Tls {
-    /// Makes connections private.
-    pub acceptor: TlsAcceptor,
+    acceptor: Arc<RwLock<TlsAcceptor>>,
     /// Fingerprint (SHA-256 of the DER certificate, base64url) of the own authority, when the certificate comes from it.
     pub authority: Option<String>,
+}
+
+impl Tls {
+    fn new(acceptor: TlsAcceptor, authority: Option<String>) -> Self {
+        Self { acceptor: Arc::new(RwLock::new(acceptor)), authority }
+    }
+
+    /// Makes connections private, with the certificate of now.
+    #[must_use]
+    pub fn acceptor(&self) -> TlsAcceptor {
+        self.acceptor.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn replace(&self, acceptor: TlsAcceptor) {
+        *self.acceptor.write().unwrap_or_else(PoisonError::into_inner) = acceptor;
+    }
+
+    /// Looks at given files `every` so often and reads them again when they changed, for as long as it is polled; an own
+    /// certificate never changes.
+    pub async fn follow(self, settings: settings::Tls, every: Duration) {
+        let (Some(certificate), Some(key)) = (settings.certificate, settings.key) else { return };
+        let (mut seen, mut every) = (None, tokio::time::interval(every));
+        loop {
+            every.tick().await;
+            let (certificate, key, before) = (certificate.clone(), key.clone(), seen);
+            let looked =
+                tokio::task::spawn_blocking(move || look(&certificate, &key, before.as_ref()));
+            let Ok((now, read)) = looked.await else { continue };
+            match read {
+                Some(Ok(acceptor)) => {
+                    self.replace(acceptor);
+                    if seen.is_some() {
+                        tracing::info!("the certificate changed; new connections get the new one");
+                    }
+                }
+                Some(Err(error)) => {
+                    tracing::error!(%error, "the certificate changed and cannot be used; the one before is served on");
+                }
+                None => {}
+            }
+            seen = Some(now);
+        }
+    }
+}
+
+/// What tells that a file changed: inode, length, time of the last change.
+type Stamps = [Option<(u64, u64, SystemTime)>; 2];
+
+/// How the files look, and what they hold when they look otherwise than `before`.
+fn look(
+    certificate: &Path,
+    key: &Path,
+    before: Option<&Stamps>,
+) -> (Stamps, Option<Result<TlsAcceptor, Error>>) {
+    let stamp = |path: &Path| {
+        let found = std::fs::metadata(path).ok()?;
+        Some((found.ino(), found.len(), found.modified().ok()?))
+    };
+    let now = [stamp(certificate), stamp(key)];
+    let has_changed = before != Some(&now);
+    (now, has_changed.then(|| read_given(certificate, key)))
 }
 
 /// Sets TLS up; none when the settings want none.
@@ -92,10 +157,14 @@ pub fn check(settings: &Settings) -> Result<(), Error> {
 fn given(settings: &Settings) -> Result<Option<Tls>, Error> {
     let tls = &settings.tls;
     let (Some(certificate), Some(key)) = (&tls.certificate, &tls.key) else { return Ok(None) };
+    Ok(Some(Tls::new(read_given(certificate, key)?, None)))
+}
+
+fn read_given(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Error> {
     let chain = certificates(certificate)?;
     let key = PrivateKeyDer::from_pem_slice(&read(key)?)
-        .map_err(|_| Error::Pem { path: key.clone(), wanted: "a private key" })?;
-    Ok(Some(Tls { acceptor: acceptor(chain, key)?, authority: None }))
+        .map_err(|_| Error::Pem { path: key.to_owned(), wanted: "a private key" })?;
+    acceptor(chain, key)
 }
 
 fn acceptor(
@@ -166,7 +235,7 @@ fn internal(dir: &Path, names: Vec<String>) -> Result<Tls, Error> {
     let fingerprint = URL_SAFE_NO_PAD.encode(Sha256::digest(&authority));
     let chain = vec![certificate.der().clone(), authority];
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    Ok(Tls { acceptor: acceptor(chain, key)?, authority: Some(fingerprint) })
+    Ok(Tls::new(acceptor(chain, key)?, Some(fingerprint)))
 }
 
 /// Key first: a certificate without its key is never left behind.
@@ -223,6 +292,56 @@ mod tests {
         let again = internal(dir.path(), vec!["other.example".into()]).unwrap();
         assert_eq!(first.authority, again.authority);
         assert!(!secret::readable_by_others(&dir.path().join(AUTHORITY_KEY)).unwrap());
+    }
+
+    /// Writes a fresh pair; gives its certificate.
+    fn write_pair(dir: &Path) -> CertificateDer<'static> {
+        let key = KeyPair::generate().unwrap();
+        let certificate = leaf_params(vec!["localhost".into()]).unwrap().self_signed(&key).unwrap();
+        std::fs::write(dir.join("cert.pem"), certificate.pem()).unwrap();
+        std::fs::write(dir.join("key.pem"), key.serialize_pem()).unwrap();
+        certificate.der().clone()
+    }
+
+    /// Whether a client that trusts this certificate alone gets through.
+    async fn serves(tls: &Tls, certificate: &CertificateDer<'static>) -> bool {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(certificate.clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let client = rustls::ClientConfig::builder_with_provider(provider);
+        let client = client.with_safe_default_protocol_versions().unwrap();
+        let client = client.with_root_certificates(roots).with_no_client_auth();
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let name = "localhost".try_into().unwrap();
+        let (acceptor, connecting) = (tls.acceptor(), connector.connect(name, theirs));
+        tokio::join!(acceptor.accept(ours), connecting).1.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_renewed_certificate_is_served_and_a_broken_one_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = write_pair(dir.path());
+        let mut settings = Settings::default();
+        settings.tls.certificate = Some(dir.path().join("cert.pem"));
+        settings.tls.key = Some(dir.path().join("key.pem"));
+        let tls = given(&settings).unwrap().unwrap();
+        assert!(serves(&tls, &first).await);
+        let following = tls.clone().follow(settings.tls, Duration::from_millis(5));
+        let following = tokio::spawn(following);
+        let until_served = async |certificate: &CertificateDer<'static>| {
+            while !serves(&tls, certificate).await {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let patience = Duration::from_secs(20);
+        let second = write_pair(dir.path());
+        tokio::time::timeout(patience, until_served(&second)).await.unwrap();
+        assert!(!serves(&tls, &first).await);
+        std::fs::write(dir.path().join("cert.pem"), "half of a").unwrap();
+        let third = write_pair(dir.path());
+        tokio::time::timeout(patience, until_served(&third)).await.unwrap();
+        following.abort();
     }
 
     #[test]

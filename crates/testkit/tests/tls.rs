@@ -125,6 +125,17 @@ fn a_certificate_from_elsewhere_is_served_as_given() {
     let log = world.folder().join("post.log");
     let mut running = Program::start("post", &mut agent("run"), &log);
     running.line(testkit::PATIENCE, |line| line.contains("online").then_some(()));
+
+    // A renewal: another authority, the same files. Nothing is restarted, and what is connected stays.
+    let mut openssl = made("elsewhere", "subjectAltName=IP:127.0.0.1");
+    openssl.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+    let _ = Said::of(openssl.arg("-keyout").arg(&key).arg("-out").arg(&certificate)).ok();
+    let renewed = Trust::Authority(std::fs::read_to_string(&certificate).unwrap());
+    testkit::until("the renewed certificate", testkit::PATIENCE, || {
+        let client = Client::new(world.url(), &renewed).map_err(|error| error.to_string())?;
+        client.get::<Value>("/identity/v3").map(drop).map_err(|error| error.to_string())
+    });
+    assert!(client.get::<Value>("/identity/v3").is_ok(), "its connection stands");
 }
 
 #[test]

@@ -19,6 +19,10 @@ pub struct Identity {
     pub role: String,
     /// How it proved who it is.
     pub method: String,
+    /// The public key that it proved, where that is how.
+    pub key: Option<[u8; 32]>,
+    /// Where it comes from; none for a session of this process.
+    pub peer: Option<SocketAddr>,
 }
 
 /// What a client says when it knocks.
@@ -67,6 +71,8 @@ pub struct Welcome {
     pub role: String,
     /// How it proved who it is.
     pub authmethod: String,
+    /// The public key that it proved, where that is how.
+    pub key: Option<[u8; 32]>,
     /// Passed to the client as `authextra`.
     pub extra: Dict,
 }

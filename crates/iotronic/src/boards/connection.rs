@@ -1,13 +1,14 @@
 //! `connection` and `report`: a board says that it can be called, and how it is; and the end of its session.
 //!
 //! Invariants: a board is online only after it registered its calls and its version was agreed on; the store says so
-//! before the board is told; when its session ends, the store says offline, however often the database has to be asked.
+//! before the board is told; a session whose key is no longer the board's does not come online; when its session ends, the store says offline, however often the database has to be asked.
 
 use super::Boards;
 use super::agent::{Caller, told};
 use super::outbox;
 use super::registry::{Dialect, Entry};
-use model::facts::{Facts, Load, MAX_FACTS};
+use base::key::PublicKey;
+use model::facts::{Load, MAX_FACTS};
 use model::{BoardId, Kind};
 use rpc::Fault;
 use rpc::connection::{Accepted, CloudCapability, Connection, Info, Report, Reported, negotiate};
@@ -122,13 +123,20 @@ async fn come_online(
     protocol: u32,
     info: Info,
 ) -> Result<BoardRow, Fault> {
+    let key = boards.registry().key(session).map(PublicKey::from_bytes);
+    let now = store::boards::by_id(boards.store(), None, board).await.map_err(super::fault)?;
+    if now.public_key != key {
+        let fault = foreign();
+        boards.kick(session, fault.message.clone());
+        return Err(fault);
+    }
     // Callable before the store says so, so that whoever sees the event `board.online` can call at once.
     let was_online = boards.registry().online(board).is_some();
     let online = boards
         .registry()
         .came_online(board, session, Dialect::Native(protocol))
         .ok_or_else(replaced)?;
-    let stored = store_connection(boards, board, session, protocol, info).await;
+    let stored = store_connection(boards, board, key, session, protocol, info).await;
     let row = match stored {
         Ok(row) => row,
         Err(error) => {
@@ -149,6 +157,13 @@ async fn come_online(
     Ok(row)
 }
 
+fn foreign() -> Fault {
+    Fault::new(
+        Kind::Conflict,
+        "another machine has taken over this board; enrol with a new claim and a new key",
+    )
+}
+
 fn replaced() -> Fault {
     Fault::new(
         Kind::Conflict,
@@ -159,6 +174,7 @@ fn replaced() -> Fault {
 async fn store_connection(
     boards: &Boards,
     board: BoardId,
+    key: Option<PublicKey>,
     session: u64,
     protocol: u32,
     info: Info,
@@ -167,7 +183,15 @@ async fn store_connection(
     let row = boards
         .store()
         .write(move |tx| {
-            Box::pin(arrive(tx, board, session, protocol, lr_version, capabilities, facts))
+            let session = session.to_string();
+            let connection = store::boards::Connection {
+                session,
+                agent_version: lr_version,
+                protocol,
+                capabilities,
+                facts,
+            };
+            Box::pin(arrive(tx, board, key, connection))
         })
         .await?;
     if load != Load::default() {
@@ -179,15 +203,14 @@ async fn store_connection(
 async fn arrive(
     tx: &mut store::Tx,
     board: BoardId,
-    session: u64,
-    protocol: u32,
-    agent_version: String,
-    capabilities: Vec<String>,
-    facts: Facts,
+    key: Option<PublicKey>,
+    connection: store::boards::Connection,
 ) -> Result<BoardRow, store::Error> {
-    let session = session.to_string();
-    let connection =
-        store::boards::Connection { session, agent_version, protocol, capabilities, facts };
+    // Another machine may have taken the board over since this one proved its key: then the row was changed before this
+    // transaction, or will be after it, and whoever changes it ends the sessions there are.
+    if store::boards::by_id(&mut *tx, None, board).await?.public_key != key {
+        return Err(store::Error::Conflict(foreign().message));
+    }
     let row = store::boards::record_connection(tx, board, connection).await?;
     store::boards::set_status(tx, board, model::board::Event::CameOnline).await?;
     Ok(row)

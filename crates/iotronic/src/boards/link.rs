@@ -1,13 +1,15 @@
 //! One board's data link: who brings it, and its life.
 //!
 //! Invariant: nobody brings the link of a board without a signature by that board's key over this handshake; a board that
-//! was given up brings none.
+//! was given up or has another key by now brings none.
 
 use super::Boards;
+use base::key::PublicKey;
 use model::BoardId;
 use model::board::Status;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tunnel::handshake::{self, Gatekeeper, HANDSHAKE_DEADLINE, SIGNATURE};
 use tunnel::{GoAway, GoAwayCode, Link, NotAccepting};
@@ -23,10 +25,13 @@ impl Boards {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
-        let connection = match handshake::accept(socket, self, HANDSHAKE_DEADLINE).await {
+        let door = Door { boards: self, proven: OnceLock::new() };
+        let connection = match handshake::accept(socket, &door, HANDSHAKE_DEADLINE).await {
             Ok(connection) => connection,
             Err(error) => {
-                tracing::warn!(?peer, %error, "refused a link");
+                if let Some(count) = self.link_strangers().turned_away(Instant::now()) {
+                    tracing::warn!(?peer, %error, count, "refused a link");
+                }
                 return;
             }
         };
@@ -34,6 +39,12 @@ impl Boards {
         let settings = tunnel::Settings { liveness: self.watch(), ..tunnel::Settings::default() };
         let (link, driver) = Link::new(connection, NotAccepting, settings);
         let (number, old) = self.links().insert(board, link);
+        if self.key_of(board).await.as_ref() != door.proven.get() {
+            // It changed between the proof and the entry above; whoever changes it from now on finds the link and ends it.
+            tracing::warn!(%board, ?peer, "refused a link: the board has another key by now");
+            self.links().remove(board, number);
+            return;
+        }
         let leave = async {
             if let Some(old) = old {
                 let away = GoAway::new(
@@ -52,9 +63,21 @@ impl Boards {
         self.links().remove(board, number);
         tracing::debug!(%board, number, reason = %ended, "link ended");
     }
+
+    /// The key of a board that has one and was not given up.
+    async fn key_of(&self, id: BoardId) -> Option<PublicKey> {
+        let board = store::boards::by_id(self.store(), None, id).await.ok()?;
+        board.public_key.filter(|_| board.status != Status::Decommissioned)
+    }
 }
 
-impl Gatekeeper for Boards {
+/// One link's door: remembers which key was proven there.
+struct Door<'a> {
+    boards: &'a Boards,
+    proven: OnceLock<PublicKey>,
+}
+
+impl Gatekeeper for Door<'_> {
     async fn verify(
         &self,
         identity: &str,
@@ -63,15 +86,14 @@ impl Gatekeeper for Boards {
     ) -> Result<(), String> {
         let refused = || REFUSAL.to_owned();
         let id: BoardId = identity.parse().map_err(|_| refused())?;
-        let board = store::boards::by_id(self.store(), None, id).await.map_err(|_| refused())?;
-        let key = board.public_key.filter(|_| board.status != Status::Decommissioned);
-        match key {
-            Some(key) if key.verifies(transcript, signature) => Ok(()),
-            _ => Err(refused()),
+        let key = self.boards.key_of(id).await.ok_or_else(refused)?;
+        if !key.verifies(transcript, signature) {
+            return Err(refused());
         }
+        self.proven.set(key).map_err(|_| refused())
     }
 
     fn sign(&self, transcript: &[u8]) -> [u8; SIGNATURE] {
-        self.key().sign(transcript)
+        self.boards.key().sign(transcript)
     }
 }

@@ -10,6 +10,7 @@ mod call;
 mod connection;
 mod delivery;
 mod enrol;
+mod enrolling;
 mod legacy;
 mod link;
 mod links;
@@ -17,6 +18,7 @@ mod outbox;
 mod policy;
 mod query;
 mod registry;
+mod strangers;
 
 pub(crate) use delivery::end;
 pub use legacy::Terms as LegacyTerms;
@@ -38,6 +40,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
 use store::boards::BoardRow;
+use strangers::Strangers;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tunnel::Link;
@@ -51,10 +54,10 @@ const MAX_ANSWERING: usize = 8192;
 const MAX_CALLING: usize = 65_536;
 /// Sessions that wait for being ended.
 const KICKS: usize = 4096;
-/// Longest stay of a machine that enrols.
-const ENROLLING_LIFETIME: Duration = Duration::from_secs(60);
+/// Longest stay of a machine that enrols: it asks at once and waits ten seconds for the answer.
+const ENROLLING_LIFETIME: Duration = Duration::from_secs(10);
 /// How often machines that enrol are looked through.
-const ENROLLING_CHECK: Duration = Duration::from_secs(5);
+const ENROLLING_CHECK: Duration = Duration::from_secs(1);
 
 /// Everything that is connected. Cloning is cheap.
 #[derive(Clone)]
@@ -69,6 +72,10 @@ struct Inner {
     agent: wamp::Session,
     legacy: Option<Legacy>,
     links: Links,
+    /// Of the control channel.
+    strangers: Arc<Strangers>,
+    /// Of the links.
+    link_strangers: Strangers,
     kicks: Kicks,
     tasks: Tasks,
     report_every_s: u32,
@@ -90,6 +97,7 @@ impl Boards {
     ) -> Result<Self, Fault> {
         let registry = Arc::<Registry>::default();
         let (kicks, kicked) = mpsc::channel(KICKS);
+        let strangers = Arc::<Strangers>::default();
         let gate = Gate {
             store: store.clone(),
             clock: Arc::clone(&clock),
@@ -97,6 +105,8 @@ impl Boards {
             registry: Arc::clone(&registry),
             kicks: kicks.clone(),
             max_enrolling: settings.limits.enrolling,
+            max_enrolling_per_address: settings.limits.enrolling_per_address,
+            strangers: Arc::clone(&strangers),
         };
         let watch = settings.liveness.watch();
         let router = wamp::Router::new(router_settings(watch), gate);
@@ -111,6 +121,8 @@ impl Boards {
             router,
             agent,
             links: Links::default(),
+            strangers,
+            link_strangers: Strangers::default(),
             kicks,
             tasks: Tasks::new(Shutdown::new()),
             report_every_s: settings.liveness.report_every_s,
@@ -269,6 +281,10 @@ impl Boards {
         self.0.watch
     }
 
+    fn link_strangers(&self) -> &Strangers {
+        &self.0.link_strangers
+    }
+
     /// The cloud's identity.
     fn key(&self) -> &KeyPair {
         &self.0.key
@@ -351,13 +367,21 @@ async fn keep_kicks(boards: Boards, mut kicked: mpsc::Receiver<Kick>) {
     }
 }
 
-/// Ends the sessions of machines that came to enrol and stay.
+/// Ends the sessions of machines that came to enrol and stay, and tells of strangers that were turned away.
 async fn keep_enrolling(boards: Boards) {
     let mut check = tokio::time::interval(ENROLLING_CHECK);
     loop {
         check.tick().await;
+        let now = std::time::Instant::now();
+        if let Some(count) = boards.0.strangers.overdue(now) {
+            tracing::warn!(count, "refused unknown keys");
+        }
+        if let Some(count) = boards.0.link_strangers.overdue(now) {
+            tracing::warn!(count, "refused links");
+        }
         for session in boards.registry().enrolling_for(ENROLLING_LIFETIME) {
-            boards.kick(session, "a machine that enrols stays no longer than a minute".to_owned());
+            boards
+                .kick(session, "a machine that enrols stays no longer than ten seconds".to_owned());
         }
         for session in boards.legacy().map(Legacy::overdue_strangers).unwrap_or_default() {
             boards.kick(

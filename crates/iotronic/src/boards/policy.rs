@@ -5,7 +5,8 @@
 //! calls `stack4things.enrol` alone. The cloud proves itself in the CHALLENGE, so a board signs nothing for a stranger.
 
 use super::AGENT;
-use super::registry::{Entry, Registry};
+use super::registry::{Entry, Origin, Registry};
+use super::strangers::Strangers;
 use base::clock::Clock;
 use base::key::{KeyPair, PublicKey, from_hex, to_hex};
 use model::board::Status;
@@ -15,7 +16,9 @@ use rpc::handshake::{
 };
 use rpc::uri;
 use serde_json::Value;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 use store::Store;
 use tokio::sync::mpsc;
 use wamp::auth::cryptosign;
@@ -48,12 +51,22 @@ pub(super) struct Gate {
     pub(super) registry: Arc<Registry>,
     pub(super) kicks: Kicks,
     pub(super) max_enrolling: u32,
+    pub(super) max_enrolling_per_address: u32,
+    pub(super) strangers: Arc<Strangers>,
 }
 
 /// What is remembered between challenge and answer.
 pub(super) struct Pending {
     proof: cryptosign::Pending,
     intent: Intent,
+    peer: Option<SocketAddr>,
+}
+
+/// Whether a machine that enrols is counted already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Wanted,
+    Taken,
 }
 
 impl Policy for Gate {
@@ -78,7 +91,7 @@ impl Policy for Gate {
         Ok(Authentication::Challenge(Challenge {
             method: cryptosign::METHOD.to_owned(),
             extra: challenge,
-            state: Pending { proof, intent: extra.s4t_intent },
+            state: Pending { proof, intent: extra.s4t_intent, peer: hello.peer },
         }))
     }
 
@@ -86,7 +99,7 @@ impl Policy for Gate {
         cryptosign::verify(&pending.proof, signature)?;
         let machine = pending.proof.public_key;
         // Asked again: the board may have been given up since the challenge.
-        let board = self.admit(&machine, pending.intent, None).await?;
+        let board = self.admit(&machine, pending.intent, pending.peer).await?;
         let (authid, role) = match board {
             Some(board) => (board.to_string(), BOARD),
             None => (to_hex(&machine), ENROLLING),
@@ -95,6 +108,7 @@ impl Policy for Gate {
             authid,
             role: role.to_owned(),
             authmethod: cryptosign::METHOD.to_owned(),
+            key: Some(machine),
             extra: self.welcome_extra(),
         })
     }
@@ -116,7 +130,17 @@ impl Policy for Gate {
             (ENROLLING, _, Some(machine)) => Entry::Enrolling(machine),
             _ => return,
         };
-        let Some(old) = self.registry.joined(session.id, entry) else { return };
+        let address = session.peer.map(|peer| peer.ip());
+        let origin = Origin { address, key: session.key };
+        let old = self.registry.joined(session.id, entry, origin);
+        if let Entry::Enrolling(_) = entry
+            && self.is_crowded(address, Place::Taken)
+        {
+            // Many came in at the same moment, each of which found a place.
+            let reason = "too many machines enrol at this moment".to_owned();
+            let _ = self.kicks.try_send(Kick { session: session.id, reason });
+        }
+        let Some(old) = old else { return };
         tracing::warn!(
             board = session.authid,
             old,
@@ -141,26 +165,25 @@ impl Gate {
         &self,
         machine: &[u8; 32],
         intent: Intent,
-        peer: Option<std::net::SocketAddr>,
+        peer: Option<SocketAddr>,
     ) -> Result<Option<BoardId>, Abort> {
         let key = PublicKey::from_bytes(*machine);
         match intent {
             Intent::Work => self.admit_board(&key, peer).await.map(Some),
-            Intent::Enrol => self.admit_enrolling(&key).await.map(|()| None),
+            Intent::Enrol => self.admit_enrolling(&key, peer).await.map(|()| None),
         }
     }
 
     async fn admit_board(
         &self,
         key: &PublicKey,
-        peer: Option<std::net::SocketAddr>,
+        peer: Option<SocketAddr>,
     ) -> Result<BoardId, Abort> {
-        let peer = peer.map(|peer| peer.to_string());
         let board = store::boards::by_key(&self.store, key).await.map_err(storeless)?;
         match board {
             Some(board) if board.status != Status::Decommissioned => Ok(board.id),
             Some(board) => {
-                tracing::warn!(board = %board.id, peer, "refused the key of a board that was given up");
+                tracing::warn!(board = %board.id, ?peer, "refused the key of a board that was given up");
                 Err(Abort::new(
                     REFUSED_KEY,
                     "this board was given up; enrol with a new claim and a new key",
@@ -169,7 +192,7 @@ impl Gate {
             None if self.is_refused(key).await? => {
                 tracing::warn!(
                     key = key.fingerprint(),
-                    peer,
+                    ?peer,
                     "refused a key that was replaced or given up"
                 );
                 Err(Abort::new(
@@ -178,14 +201,20 @@ impl Gate {
                 ))
             }
             None => {
-                tracing::warn!(key = key.fingerprint(), peer, "refused an unknown key");
+                if let Some(count) = self.strangers.turned_away(Instant::now()) {
+                    tracing::warn!(key = key.fingerprint(), ?peer, count, "refused an unknown key");
+                }
                 Err(Abort::new(UNKNOWN_KEY, "this key is no board's; enrol with a claim first"))
             }
         }
     }
 
-    async fn admit_enrolling(&self, key: &PublicKey) -> Result<(), Abort> {
-        if self.registry.enrolling() >= self.max_enrolling {
+    async fn admit_enrolling(
+        &self,
+        key: &PublicKey,
+        peer: Option<SocketAddr>,
+    ) -> Result<(), Abort> {
+        if self.is_crowded(peer.map(|peer| peer.ip()), Place::Wanted) {
             return Err(Abort::new(
                 error::UNAVAILABLE,
                 "too many machines enrol at this moment; try again",
@@ -195,6 +224,17 @@ impl Gate {
             return Err(Abort::new(REFUSED_KEY, "this key is refused for good; make a new one"));
         }
         Ok(())
+    }
+
+    /// Whether there is no place for a machine that enrols from there; one that has a place is counted already.
+    fn is_crowded(&self, address: Option<IpAddr>, place: Place) -> bool {
+        let own = match place {
+            Place::Wanted => 1,
+            Place::Taken => 0,
+        };
+        let from_there = address.map_or(0, |address| self.registry.enrolling_from(address));
+        self.registry.enrolling().saturating_add(own) > self.max_enrolling
+            || from_there.saturating_add(own) > self.max_enrolling_per_address
     }
 
     async fn is_refused(&self, key: &PublicKey) -> Result<bool, Abort> {

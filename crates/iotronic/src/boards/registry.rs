@@ -4,9 +4,11 @@
 //! owner can end it. A board counts as online from the moment it can be called until its session has left. Deliberately
 //! not here: the router and the store; small synchronous maps only.
 
+use super::enrolling::Enrolling;
 use base::tasks::Shutdown;
 use model::BoardId;
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -18,6 +20,23 @@ pub(super) enum Entry {
     Board(BoardId),
     /// To enrol, with the key of these bytes.
     Enrolling([u8; 32]),
+}
+
+/// Where a session comes from and how it is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// Its address.
+    pub(super) address: Option<IpAddr>,
+    /// The key that it proved.
+    pub(super) key: Option<[u8; 32]>,
+}
+
+/// A session that lives.
+#[derive(Debug)]
+struct Entered {
+    entry: Entry,
+    origin: Origin,
+    since: Instant,
 }
 
 /// A board that can be called.
@@ -75,9 +94,9 @@ pub(super) struct Registry {
 
 #[derive(Debug, Default)]
 struct State {
-    sessions: HashMap<u64, (Entry, Instant)>,
+    sessions: HashMap<u64, Entered>,
     boards: HashMap<BoardId, Live>,
-    enrolling: u32,
+    enrolling: Enrolling,
     /// Boards that had a session that ended, until the store knows it.
     departed: HashSet<BoardId>,
 }
@@ -95,12 +114,12 @@ impl Registry {
     }
 
     /// A session has joined; gives the session of the same board that it replaces.
-    pub(super) fn joined(&self, session: u64, entry: Entry) -> Option<u64> {
+    pub(super) fn joined(&self, session: u64, entry: Entry, origin: Origin) -> Option<u64> {
         let mut state = self.state();
-        state.sessions.insert(session, (entry, Instant::now()));
+        state.sessions.insert(session, Entered { entry, origin, since: Instant::now() });
         match entry {
             Entry::Enrolling(_) => {
-                state.enrolling = state.enrolling.saturating_add(1);
+                state.enrolling.enter(origin.address);
                 None
             }
             Entry::Board(board) => {
@@ -122,7 +141,8 @@ impl Registry {
         if let Some(live) = state.boards.get(&board) {
             return Err(live.session);
         }
-        state.sessions.insert(session, (Entry::Board(board), Instant::now()));
+        let (entry, origin) = (Entry::Board(board), Origin::default());
+        state.sessions.insert(session, Entered { entry, origin, since: Instant::now() });
         state.boards.insert(board, Live { session, reachable: false, online: None });
         Ok(())
     }
@@ -130,10 +150,10 @@ impl Registry {
     /// A session has left.
     pub(super) fn left(&self, session: u64) {
         let mut state = self.state();
-        match state.sessions.remove(&session) {
-            None => {}
-            Some((Entry::Enrolling(_), _)) => state.enrolling = state.enrolling.saturating_sub(1),
-            Some((Entry::Board(board), _)) => self.board_left(&mut state, board, session),
+        let Some(Entered { entry, origin, .. }) = state.sessions.remove(&session) else { return };
+        match entry {
+            Entry::Enrolling(_) => state.enrolling.leave(origin.address),
+            Entry::Board(board) => self.board_left(&mut state, board, session),
         }
     }
 
@@ -151,21 +171,31 @@ impl Registry {
 
     /// How many machines are enrolling now.
     pub(super) fn enrolling(&self) -> u32 {
-        self.state().enrolling
+        self.state().enrolling.all()
+    }
+
+    /// How many of them come from there.
+    pub(super) fn enrolling_from(&self, address: IpAddr) -> u32 {
+        self.state().enrolling.from(address)
     }
 
     /// Sessions of machines that have been enrolling for so long.
     pub(super) fn enrolling_for(&self, long: Duration) -> Vec<u64> {
         let state = self.state();
-        let overdue = state.sessions.iter().filter(|(_, (entry, since))| {
-            matches!(entry, Entry::Enrolling(_)) && since.elapsed() >= long
+        let overdue = state.sessions.iter().filter(|(_, entered)| {
+            matches!(entered.entry, Entry::Enrolling(_)) && entered.since.elapsed() >= long
         });
         overdue.map(|(session, _)| *session).collect()
     }
 
     /// What a session was let in as.
     pub(super) fn entry(&self, session: u64) -> Option<Entry> {
-        self.state().sessions.get(&session).map(|(entry, _)| *entry)
+        self.state().sessions.get(&session).map(|entered| entered.entry)
+    }
+
+    /// The key that a session proved.
+    pub(super) fn key(&self, session: u64) -> Option<[u8; 32]> {
+        self.state().sessions.get(&session)?.origin.key
     }
 
     /// The session of a board, online or not.
@@ -262,9 +292,9 @@ mod tests {
     fn a_second_session_of_a_board_replaces_the_first_and_its_end_changes_nothing() {
         let registry = Registry::default();
         let board = BoardId::new();
-        assert_eq!(registry.joined(1, Entry::Board(board)), None);
+        assert_eq!(registry.joined(1, Entry::Board(board), Origin::default()), None);
         let first = registry.came_online(board, 1, Dialect::Native(1)).unwrap();
-        assert_eq!(registry.joined(2, Entry::Board(board)), Some(1));
+        assert_eq!(registry.joined(2, Entry::Board(board), Origin::default()), Some(1));
         assert!(first.gone.has_begun());
         assert!(registry.online(board).is_none(), "the new session has not connected yet");
         registry.came_online(board, 2, Dialect::Native(1)).unwrap();
@@ -277,7 +307,7 @@ mod tests {
     fn a_board_that_left_is_named_once_for_the_store() {
         let registry = Registry::default();
         let board = BoardId::new();
-        registry.joined(7, Entry::Board(board));
+        registry.joined(7, Entry::Board(board), Origin::default());
         let online = registry.came_online(board, 7, Dialect::Native(1)).unwrap();
         registry.left(7);
         assert!(online.gone.has_begun());
@@ -289,7 +319,7 @@ mod tests {
     #[test]
     fn enrolling_machines_are_counted_in_and_out() {
         let registry = Registry::default();
-        registry.joined(1, Entry::Enrolling([0; 32]));
+        registry.joined(1, Entry::Enrolling([0; 32]), Origin::default());
         assert_eq!(registry.enrolling(), 1);
         registry.left(1);
         registry.left(1);

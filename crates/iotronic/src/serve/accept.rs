@@ -88,7 +88,7 @@ struct Connection {
 impl Connection {
     async fn encrypt(&self, io: TcpStream) -> Option<Io> {
         let Some(tls) = &self.tls else { return Some(Io::Plain(io)) };
-        let handshake = tokio::time::timeout(TLS_TIMEOUT, tls.acceptor.accept(io));
+        let handshake = tokio::time::timeout(TLS_TIMEOUT, tls.acceptor().accept(io));
         match self.shutdown.until(handshake).await? {
             Ok(Ok(io)) => Some(Io::Encrypted(Box::new(io))),
             Ok(Err(error)) => {

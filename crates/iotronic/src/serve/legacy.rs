@@ -129,7 +129,7 @@ impl Door {
 
 async fn encrypt(tls: Option<Tls>, io: TcpStream, peer: SocketAddr) -> Option<Io> {
     let Some(tls) = tls else { return Some(Io::Plain(io)) };
-    match tokio::time::timeout(TLS_TIMEOUT, tls.acceptor.accept(io)).await {
+    match tokio::time::timeout(TLS_TIMEOUT, tls.acceptor().accept(io)).await {
         Ok(Ok(io)) => Some(Io::Encrypted(Box::new(io))),
         Ok(Err(error)) => {
             tracing::debug!(%peer, %error, "a TLS handshake failed");

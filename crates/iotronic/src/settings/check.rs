@@ -83,6 +83,7 @@ impl Settings {
             ("limits.service_connections", self.limits.service_connections.into()),
             ("limits.connections_per_service", self.limits.connections_per_service.into()),
             ("limits.enrolling", self.limits.enrolling.into()),
+            ("limits.enrolling_per_address", self.limits.enrolling_per_address.into()),
             ("limits.request_s", self.limits.request_s),
         ];
         if let Some((key, _)) = positive.into_iter().find(|(_, value)| *value == 0) {

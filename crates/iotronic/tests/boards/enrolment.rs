@@ -1,11 +1,12 @@
 //! A machine becomes a board, once, and stays it.
 
 use crate::machine::{self, Proof, answering, enrol, join, obedient};
-use crate::world::World;
+use crate::world::{PATIENCE, World, eventually};
 use base::clock::ManualClock;
 use base::key::KeyPair;
-use model::Kind;
 use model::board::Status;
+use model::claim::Claim;
+use model::{BoardId, Kind};
 use rpc::handshake::{Intent, REFUSED_KEY, UNKNOWN_KEY};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -170,4 +171,71 @@ async fn no_more_machines_enrol_at_one_time_than_the_limit() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn one_address_cannot_hold_all_the_places_and_who_stays_silent_is_put_out() {
+    let world = World::with(|settings| {
+        settings.limits.enrolling = 8;
+        settings.limits.enrolling_per_address = 3;
+    })
+    .await;
+    let (first, second) = ([127, 0, 0, 11].into(), [127, 0, 0, 12].into());
+    let enter = |from| {
+        let proof = Proof::new(&KeyPair::generate(), Intent::Enrol);
+        machine::join_from(from, world.address, proof)
+    };
+    let all = futures_util::future::join_all((0..8).map(|_| enter(first))).await;
+    let all: Vec<_> = all.into_iter().flatten().collect();
+    // All eight found a place at the same moment, perhaps; three at most keep one.
+    eventually("three at most are left", || async {
+        let left = all.iter().filter(|session| !session.is_closed()).count();
+        if left <= 3 { Ok(()) } else { Err(left) }
+    })
+    .await;
+    let mut silent: Vec<_> = all.into_iter().filter(|session| !session.is_closed()).collect();
+    while silent.len() < 3 {
+        silent.push(enter(first).await.unwrap());
+    }
+    match enter(first).await {
+        Err(ConnectError::Refused(abort)) => {
+            assert_eq!(abort.reason, wamp::uri::error::UNAVAILABLE);
+        }
+        other => panic!("{other:?}"),
+    }
+    enter(second).await.unwrap();
+    for session in silent {
+        tokio::time::timeout(PATIENCE, session.closed()).await.expect("who says nothing must go");
+    }
+    let secret = world.claim("lamp", 1).await;
+    enrol(world.address, &KeyPair::generate(), &secret).await.unwrap();
+}
+
+/// Binds a new key to a board as the store does it, and tells nobody.
+async fn rebind(world: &World, board: BoardId) {
+    let secret = world.claim_of("lamp", 1, Some(board), Duration::from_secs(3600)).await;
+    let (hash, key) = (Claim::hash(&secret), KeyPair::generate().public());
+    let job = world.store().write(move |tx| {
+        Box::pin(async move {
+            let now = tx.now();
+            store::claims::redeem(tx, &hash, &key, now, None).await
+        })
+    });
+    job.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_replaced_while_its_machine_comes_in_does_not_bring_it_online() {
+    let world = World::start().await;
+    let old = machine::board(&world, "lamp", obedient()).await;
+    let (id, key) = (old.id, old.key.clone());
+    old.leave().await;
+    let session = join(world.address, Proof::new(&key, Intent::Work)).await.unwrap();
+    rebind(&world, id).await;
+    machine::register(&session, id, obedient(), Arc::default()).await;
+    let fault = machine::connection(&session, id, rpc::PROTOCOL).await.unwrap_err();
+    assert!(fault.message.contains("another machine"), "{fault}");
+    assert!(!world.cloud().boards.is_online(id));
+    tokio::time::timeout(PATIENCE, session.closed()).await.expect("it is put out");
+    assert_ne!(world.board(id).await.status, Status::Online);
 }

@@ -293,3 +293,22 @@ async fn connections_beyond_the_bound_of_a_service_are_turned_away() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_link_that_comes_while_another_machine_takes_the_board_over_does_not_stand() {
+    let world = World::start().await;
+    for round in 0..10 {
+        let machine = board(&world, &format!("lamp-{round}"), obedient()).await;
+        let id = machine.id;
+        let secret = world.claim_of("lamp", 1, Some(id), Duration::from_secs(60)).await;
+        let new = KeyPair::generate();
+        let old = bring_link(&world, id, &machine.key, HashMap::new());
+        let (_old, enrolled) =
+            tokio::join!(old, crate::machine::enrol(world.address, &new, &secret));
+        enrolled.unwrap();
+        eventually("the old machine's link is gone", || async {
+            world.cloud().boards.links().get(id).map_or(Ok(()), |_| Err("it stands"))
+        })
+        .await;
+    }
+}

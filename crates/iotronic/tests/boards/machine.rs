@@ -10,10 +10,10 @@ use rpc::enrol::{Enrol, Enrolled};
 use rpc::handshake::{ChallengeExtra, HelloExtra, Intent, cloud_transcript};
 use rpc::{Envelope, Fault, Method, Request, uri};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use wamp::{
     Arguments, CallOptions, ClientSettings, ConnectError, Credentials, Dict, Invocation, Match,
     Roles, Serialiser, Session,
@@ -85,7 +85,15 @@ pub(crate) async fn dial(
     path: &str,
     subprotocols: &[&str],
 ) -> WebSocket<TcpStream> {
-    let io = TcpStream::connect(address).await.unwrap();
+    speak(TcpStream::connect(address).await.unwrap(), address, path, subprotocols).await
+}
+
+async fn speak(
+    io: TcpStream,
+    address: SocketAddr,
+    path: &str,
+    subprotocols: &[&str],
+) -> WebSocket<TcpStream> {
     let host = address.to_string();
     let limits = Limits { max_message: 4 * 1024 * 1024 };
     websocket::handshake::client(io, &host, path, subprotocols, &[], limits).await.unwrap().0
@@ -93,8 +101,20 @@ pub(crate) async fn dial(
 
 /// Joins the boards' realm.
 pub(crate) async fn join(address: SocketAddr, proof: Proof) -> Result<Session, ConnectError> {
+    join_from(Ipv4Addr::LOCALHOST, address, proof).await
+}
+
+/// Joins the boards' realm from one of the addresses of loopback.
+pub(crate) async fn join_from(
+    from: Ipv4Addr,
+    address: SocketAddr,
+    proof: Proof,
+) -> Result<Session, ConnectError> {
     let serialiser = Serialiser::MessagePack;
-    let socket = dial(address, "/wamp", &[serialiser.subprotocol()]).await;
+    let io = TcpSocket::new_v4().unwrap();
+    io.bind((from, 0).into()).unwrap();
+    let io = io.connect(address).await.unwrap();
+    let socket = speak(io, address, "/wamp", &[serialiser.subprotocol()]).await;
     let settings = ClientSettings::default();
     wamp::connect(socket, serialiser, rpc::REALM, Roles::default(), proof, settings).await
 }

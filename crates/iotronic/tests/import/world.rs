@@ -55,7 +55,17 @@ impl World {
     }
 
     pub(crate) async fn open(&self) -> Store {
-        Store::open(self.path(), Options::default()).await.unwrap()
+        // A program that another test starts holds the lock too, from its fork to its exec.
+        let patience = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+        loop {
+            match Store::open(self.path(), Options::default()).await {
+                Err(error) if error.kind() == model::Kind::Conflict => {
+                    assert!(tokio::time::Instant::now() < patience, "{error}");
+                    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                }
+                opened => return opened.unwrap(),
+            }
+        }
     }
 
     /// Runs the program.

@@ -358,7 +358,8 @@ impl TestPolicy {
         let time = self.memory.lock().unwrap().time.unwrap_or_else(now);
         let extra = WelcomeExtra { s4t_agent: AGENT.into(), s4t_protocol: 1, s4t_time: time };
         let extra = json!(extra).as_object().unwrap().clone();
-        Welcome { authid, role: role.into(), authmethod: cryptosign::METHOD.into(), extra }
+        let authmethod = cryptosign::METHOD.into();
+        Welcome { authid, role: role.into(), authmethod, key: None, extra }
     }
 }
 

@@ -55,7 +55,7 @@ impl Policy for Open {
     async fn authenticate(&self, _hello: Hello) -> Result<Authentication<()>, Abort> {
         let word = || "anonymous".to_owned();
         let welcome =
-            Welcome { authid: word(), role: word(), authmethod: word(), extra: Dict::new() };
+            Welcome { authid: word(), role: word(), authmethod: word(), ..Welcome::default() };
         Ok(Authentication::Welcome(welcome))
     }
 

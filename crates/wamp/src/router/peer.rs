@@ -1,6 +1,7 @@
 //! What the router knows of one session.
 
 use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -29,6 +30,8 @@ pub(crate) struct Newcomer {
     pub(crate) authid: String,
     pub(crate) role: String,
     pub(crate) method: String,
+    pub(crate) key: Option<[u8; 32]>,
+    pub(crate) peer: Option<SocketAddr>,
     /// `None` for a session in this process, which takes payloads as they are.
     pub(crate) serialiser: Option<Serialiser>,
     /// Whether it understands INTERRUPT.
@@ -68,9 +71,9 @@ pub(super) struct Peer {
 
 impl Peer {
     pub(super) fn new(id: u64, newcomer: Newcomer) -> Self {
-        let Newcomer { authid, role, method, serialiser, interrupts, waits } = newcomer;
+        let Newcomer { authid, role, method, key, peer, serialiser, interrupts, waits } = newcomer;
         Self {
-            identity: Identity { id, authid, role, method },
+            identity: Identity { id, authid, role, method, key, peer },
             serialiser,
             interrupts,
             registrations: HashSet::new(),

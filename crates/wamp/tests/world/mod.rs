@@ -63,6 +63,7 @@ impl Policy for Gate {
             authid: hello.authid.unwrap_or_else(|| "anonymous".into()),
             role: "guest".into(),
             authmethod: "anonymous".into(),
+            key: None,
             extra: Dict::new(),
         }))
     }
@@ -80,6 +81,7 @@ impl Policy for Gate {
             authid: cryptosign::to_hex(&pending.public_key),
             role: "board".into(),
             authmethod: cryptosign::METHOD.into(),
+            key: Some(pending.public_key),
             extra,
         })
     }

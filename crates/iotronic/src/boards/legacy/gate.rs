@@ -51,6 +51,7 @@ impl Policy for Gate {
             authid: LEGACY.to_owned(),
             role: LEGACY.to_owned(),
             authmethod: ANONYMOUS.to_owned(),
+            key: None,
             extra: Dict::new(),
         }))
     }

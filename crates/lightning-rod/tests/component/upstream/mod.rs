@@ -35,6 +35,7 @@ impl Policy for Anybody {
             authid: "anonymous".into(),
             role: "anonymous".into(),
             authmethod: "anonymous".into(),
+            key: None,
             extra: Dict::new(),
         }))
     }
