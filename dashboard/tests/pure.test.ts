@@ -14,6 +14,13 @@ test('markers of one cell become one, in their middle', () => {
   expect(found).toEqual([{ ids: ['a', 'b'], x: 2, y: 3 }, { ids: ['c'], x: 100, y: 1 }]);
 });
 
+test('no two clusters stand on each other, and no marker is lost', () => {
+  const points = Array.from({ length: 2000 }, (_, at) => ({ id: String(at), x: (at * 37) % 499, y: (at * 91) % 503 }));
+  const found = clusters(points, 44);
+  expect(found.flatMap((one) => one.ids).sort()).toEqual(points.map((one) => one.id).sort());
+  for (const a of found) for (const b of found) expect(a === b || Math.hypot(a.x - b.x, a.y - b.y) >= 44).toBe(true);
+});
+
 test('the palette puts beginnings before runs before scattered letters', () => {
   const jump = (label: string): Jump => ({ key: label, kind: 'page', label, icon: 'boards' });
   const found = rank(['my-lamp', 'lamp-1', 'l-a-m-p', 'other'].map(jump), 'lamp');

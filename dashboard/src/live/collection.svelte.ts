@@ -27,6 +27,7 @@ export class Collection<T extends { id: string }> {
   private byId = new Map<string, T>();
   private wanted = new Set<string>();
   private showing: ReturnType<typeof setTimeout> | undefined;
+  private shownAt = -Infinity;
   private generation = 0;
 
   constructor(private readonly source: Source<T>) {
@@ -100,7 +101,7 @@ export class Collection<T extends { id: string }> {
   }
 
   private want(id: string): void {
-    if (this.wanted.size === 0) queueMicrotask(() => setTimeout(() => void this.fetch(), TOGETHER_MS));
+    if (this.wanted.size === 0) setTimeout(() => void this.fetch(), this.pause());
     this.wanted.add(id);
   }
 
@@ -122,12 +123,18 @@ export class Collection<T extends { id: string }> {
   }
 
   private show(): void {
-    this.showing ??= setTimeout(() => this.showNow(), TOGETHER_MS);
+    this.showing ??= setTimeout(() => this.showNow(), this.pause());
+  }
+
+  /** The first change after some quiet is shown at once; a crowd of them together. */
+  private pause(): number {
+    return Math.max(0, this.shownAt + TOGETHER_MS - performance.now());
   }
 
   private showNow(): void {
     clearTimeout(this.showing);
     this.showing = undefined;
+    this.shownAt = performance.now();
     this.items = [...this.byId.values()].sort(this.source.order);
   }
 }

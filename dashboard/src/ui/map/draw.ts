@@ -36,14 +36,14 @@ export async function draw(box: HTMLElement, acts: Acts): Promise<BoardMap> {
   const redraw = (): void => {
     markers.clearLayers();
     const byId = new Map(known.map((place) => [place.id, place]));
-    const points = known.map((place) => {
+    const view = map.getBounds().pad(0.3);
+    const near = known.filter((place) => view.contains([place.latitude, place.longitude]));
+    const points = near.map((place) => {
       const at = map.project([place.latitude, place.longitude]);
       return { id: place.id, x: at.x, y: at.y };
     });
-    const view = map.getBounds().pad(0.3);
     for (const cluster of clusters(points, CELL)) {
       const at = map.unproject([cluster.x, cluster.y]);
-      if (!view.contains(at)) continue;
       const places = cluster.ids.flatMap((id) => byId.get(id) ?? []);
       markers.addLayer(marker(map, at, places, acts));
     }
@@ -113,8 +113,8 @@ function marker(map: L.Map, at: L.LatLng, places: Place[], acts: Acts): L.Marker
 
 /** The worst of them decides: trouble must not hide in a crowd. */
 function toneOf(places: Place[]): string {
-  for (const tone of ['bad', 'warn', 'rest'] as const) {
+  for (const tone of ['bad', 'warn', 'good'] as const) {
     if (places.some((place) => place.look.tone === tone)) return tone;
   }
-  return 'good';
+  return 'rest';
 }
