@@ -15,6 +15,9 @@ const ENOUGH: Record<Reach, ReadonlySet<Role>> = {
   operate: new Set<Role>(['admin']),
 };
 
+/** Pages of one browser share the cookie, so they tell each other when it changes. */
+const others = new BroadcastChannel('s4t.session');
+
 class SessionState {
   current = $state.raw<Session | undefined>(undefined);
   /** The first look at the session is over. */
@@ -27,6 +30,7 @@ class SessionState {
     whenSignedOut(() => {
       if (this.current) this.ended = true;
     });
+    others.onmessage = () => void this.changedElsewhere();
     try {
       this.took(await api.current());
     } catch (error) {
@@ -40,8 +44,11 @@ class SessionState {
     const before = this.current;
     const session = await api.signIn(user, password, project ?? before?.project.id);
     // Somebody else at the same page must not see what the first one saw.
-    if (before && (before.user.id !== session.user.id || before.project.id !== session.project.id)) clearAll();
+    if (before && !same(before, session)) clearAll();
     this.took(session);
+    others.postMessage('changed');
+    // What could not be read while nobody was signed in, and what was missed.
+    if (before) live.resync();
   }
 
   async switchProject(project: string): Promise<void> {
@@ -49,6 +56,7 @@ class SessionState {
     live.stop();
     clearAll();
     this.took(session);
+    others.postMessage('changed');
   }
 
   async signOut(): Promise<void> {
@@ -59,11 +67,25 @@ class SessionState {
       this.current = undefined;
       this.ended = false;
       clearAll();
+      others.postMessage('changed');
     }
   }
 
   may(reach: Reach): boolean {
     return this.current?.roles.some((role) => ENOUGH[reach].has(role)) ?? false;
+  }
+
+  private async changedElsewhere(): Promise<void> {
+    const before = this.current;
+    try {
+      const session = await api.current();
+      if (before && same(before, session) && !this.ended) return;
+      if (!before || !same(before, session)) clearAll();
+      this.took(session);
+      live.resync();
+    } catch (error) {
+      if (before && asFailure(error).problem.kind === 'unauthenticated') this.ended = true;
+    }
   }
 
   private took(session: Session): void {
@@ -72,6 +94,10 @@ class SessionState {
     this.failure = undefined;
     live.start();
   }
+}
+
+function same(one: Session, other: Session): boolean {
+  return one.user.id === other.user.id && one.project.id === other.project.id;
 }
 
 export const session = new SessionState();

@@ -70,7 +70,8 @@ class Live {
     for (const listener of this.listeners) listener(event);
   }
 
-  private resync(): void {
+  /** Has everything on screen read anew. */
+  resync(): void {
     for (const resync of this.resyncs) resync();
   }
 
