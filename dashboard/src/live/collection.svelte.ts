@@ -26,6 +26,8 @@ export class Collection<T extends { id: string }> {
   items = $state.raw<readonly T[]>([]);
   private byId = new Map<string, T>();
   private wanted = new Set<string>();
+  /** What events told while the list was being read: newer than what the list says. */
+  private touched = new Set<string>();
   private showing: ReturnType<typeof setTimeout> | undefined;
   private shownAt = -Infinity;
   private generation = 0;
@@ -57,11 +59,13 @@ export class Collection<T extends { id: string }> {
 
   /** Puts down what an answer just told, ahead of its event. */
   put(item: T): void {
+    this.touched.add(item.id);
     this.byId.set(item.id, item);
     this.show();
   }
 
   drop(id: string): void {
+    this.touched.add(id);
     if (this.byId.delete(id)) this.show();
   }
 
@@ -69,18 +73,19 @@ export class Collection<T extends { id: string }> {
     const generation = this.generation;
     this.state = this.byId.size > 0 ? 'ready' : 'loading';
     const fresh = new Map<string, T>();
+    this.touched.clear();
     try {
       await this.source.each((items) => {
         if (generation !== this.generation) return;
         for (const item of items) {
           fresh.set(item.id, item);
-          this.byId.set(item.id, item);
+          if (!this.touched.has(item.id)) this.byId.set(item.id, item);
         }
         this.state = 'ready';
         this.show();
       });
       if (generation !== this.generation) return;
-      this.byId = fresh;
+      this.replace(fresh);
       this.failure = undefined;
       this.state = 'ready';
       this.showNow();
@@ -89,6 +94,15 @@ export class Collection<T extends { id: string }> {
       this.failure = asFailure(error);
       this.state = 'failed';
     }
+  }
+
+  private replace(fresh: Map<string, T>): void {
+    for (const id of this.touched) {
+      const known = this.byId.get(id);
+      if (known) fresh.set(id, known);
+      else fresh.delete(id);
+    }
+    this.byId = fresh;
   }
 
   private hear(event: CloudEvent): void {

@@ -15,6 +15,7 @@ export interface Acts {
   open(id: string): void;
   pick(latitude: number, longitude: number): void;
   cluster(count: number): string;
+  count(count: number): string;
 }
 
 export interface BoardMap {
@@ -95,7 +96,7 @@ function marker(map: L.Map, at: L.LatLng, places: Place[], acts: Acts): L.Marker
   const single = places.length === 1 && first ? first : undefined;
   const size = single ? 16 : Math.min(44, 24 + Math.log2(places.length) * 3);
   const face = document.createElement('span');
-  face.textContent = single ? '' : String(places.length);
+  face.textContent = single ? '' : acts.count(places.length);
   const icon = L.divIcon({ html: face, className: `mark ${toneOf(places)}`, iconSize: [size, size] });
   const name = single ? single.name : acts.cluster(places.length);
   const made = L.marker(at, { icon, title: '', alt: name, keyboard: true });
