@@ -59,6 +59,9 @@ pub struct Filter {
     /// Only operations of this method, such as `PluginCall`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
+    /// Only parts of this request to many boards (id).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub main: Option<String>,
 }
 
 /// Whether it changes something on the board.
@@ -105,6 +108,9 @@ pub struct Operation {
     pub result: Option<Value>,
     /// Why it failed, once it did.
     pub fault: Option<Fault>,
+    /// The request to many boards that it is a part of.
+    #[serde(default)]
+    pub main: Option<OperationId>,
     /// Whether the board is an upstream one, to which nothing is ever sent twice.
     #[serde(default)]
     pub legacy: bool,

@@ -149,6 +149,9 @@ pub struct Injecting {
     pub board: BoardId,
     /// Its operation.
     pub operation: OperationId,
+    /// The request that all parts belong to; `/v2/operations?main=` lists them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main: Option<OperationId>,
 }
 
 /// A plugin on a board.

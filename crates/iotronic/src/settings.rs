@@ -293,6 +293,12 @@ impl Projects {
         self.names("*")
     }
 
+    /// Whether this one is among them.
+    #[must_use]
+    pub fn allow(&self, project: &str) -> bool {
+        self.all() || self.names(project)
+    }
+
     /// Whether this one is named.
     #[must_use]
     pub fn names(&self, project: &str) -> bool {

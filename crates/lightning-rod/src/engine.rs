@@ -3,6 +3,7 @@
 //! Invariants: one agent runs per home; plugins are up before and without the cloud; at the end what runs is stopped, what
 //! is being done is finished or noted, and only then the session is closed.
 
+use crate::actions::Actions;
 use crate::agent_log::AgentLog;
 use crate::clock::BoardClock;
 use crate::cloud::{Cloud, Trust};
@@ -231,6 +232,9 @@ impl Agent {
             None => Trust::Public(settings.cloud.authorities.clone()),
         };
         let cloud = Cloud::new(&identity.url, &identity.pin, trust, Arc::clone(&clock))?;
+        // What is near the board has no certificate of the cloud's authority.
+        let near = Trust::Public(settings.cloud.authorities.clone());
+        let actions = Actions::new(settings.device.grants(), near, Arc::clone(&clock));
         let commands = Tasks::new(Shutdown::new());
         let sensors = sensors(&settings.sensors, seed(identity));
         let runtime = runtime(home.path("plugins"), &settings, launcher)?;
@@ -256,6 +260,8 @@ impl Agent {
         let device = Device::new(settings.device.reboot_command.clone(), commands.clone());
         let board = Arc::new(RealBoard {
             device: device.clone(),
+            actions,
+            home: home.clone(),
             plugins: plugins.clone(),
             services: services.clone(),
             operations: operations.clone(),

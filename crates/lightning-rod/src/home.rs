@@ -229,11 +229,15 @@ impl Home {
     /// # Errors
     /// It cannot be removed.
     pub fn remove_dropped_claim(&self) -> Result<(), Error> {
-        let path = self.path("claim");
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::at(&path)(error)),
-            _ => Ok(()),
-        }
+        remove(&self.path("claim"))
+    }
+
+    /// Makes the machine nobody's board: name and key are gone for good, a claim makes it another board.
+    ///
+    /// # Errors
+    /// A file cannot be removed.
+    pub fn forget(&self) -> Result<(), Error> {
+        ["board.json", "board.key"].into_iter().try_for_each(|name| remove(&self.path(name)))
     }
 
     /// Whether an agent runs here. Makes no file.
@@ -273,6 +277,13 @@ fn check_owner(dir: &Path, owner: u32, me: u32) -> Result<(), Error> {
         return Err(Error::Foreign { path: dir.to_owned(), owner });
     }
     Ok(())
+}
+
+fn remove(path: &Path) -> Result<(), Error> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::at(path)(error)),
+        _ => Ok(()),
+    }
 }
 
 fn read_if_there(path: &Path) -> Result<Option<String>, Error> {

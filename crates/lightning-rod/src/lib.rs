@@ -5,10 +5,12 @@
 //!
 //! A call's way: [`control`](engine) → [`dispatch`] → [`journal`] → [`handlers`] → `runtime` or [`forward`], and back.
 //! Invariants: nothing is signed for a cloud that has not proven the pinned key; a command runs at most once; a connection
-//! leads to a service of the board's own table or nowhere. On a cloud of upstream's none of this way is used but the handlers of
-//! the device and the guests: [`upstream`] is an agent of its own beside it. Deliberately not here: virtual networks, pins, rules, stored
+//! leads to a service of the board's own table or nowhere; the machine itself is changed by `actions`, as far as its owner allows.
+//! On a cloud of upstream's none of this way is used but the handlers of the device, the guests and the actions: [`upstream`] is an
+//! agent of its own beside it. Deliberately not here: virtual networks, pins, rules, stored
 //! samples; they come as rooms of their own.
 
+mod actions;
 pub mod agent_log;
 pub mod backup;
 pub mod clock;

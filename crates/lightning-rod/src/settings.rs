@@ -2,9 +2,13 @@
 //!
 //! Invariant: a value that loads is usable; an unknown key is an error. Every default is right for a small board.
 
+mod device;
+mod grants;
 mod local;
 mod upstream;
 
+pub use device::Device;
+pub(crate) use grants::Grants;
 pub use local::Local;
 pub use upstream::{Certificate, Upstream};
 
@@ -84,15 +88,6 @@ impl Default for Liveness {
     fn default() -> Self {
         Self { idle_ping_s: 30, idle_dead_s: 75 }
     }
-}
-
-/// `[device]`
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Device {
-    /// The command that reboots the device, words separated by spaces, such as `systemctl reboot`. Absent: reboots are
-    /// refused.
-    pub reboot_command: Option<String>,
 }
 
 /// `[runtime]`: plugins and what they may use where the plugin itself says nothing.
@@ -177,9 +172,7 @@ impl Settings {
         if self.runtime.concurrent_calls == 0 {
             return wrong("runtime.concurrent_calls is at least 1".into());
         }
-        if self.device.reboot_command.as_ref().is_some_and(|c| c.trim().is_empty()) {
-            return wrong("device.reboot_command is empty; leave it out to refuse reboots".into());
-        }
+        self.device.check()?;
         self.upstream.check()
     }
 
@@ -230,6 +223,10 @@ mod tests {
             "[cloud]\nreport_every_s = 0",
             "[runtime]\nconcurrent_calls = 0",
             "[device]\nreboot_command = \" \"",
+            "[device]\nupgrade_command = \"\"",
+            "[device]\npackage_managers = [\"sh\"]",
+            "[device]\nrest_prefixes = [\"file:///etc\"]",
+            "[device]\nmount_rw_command = \" \"",
             "[position]\nlatitude = 99.0\nlongitude = 0.0",
         ] {
             assert!(load(wrong, &[]).is_err(), "{wrong}");

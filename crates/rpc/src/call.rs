@@ -71,6 +71,16 @@ calls! {
     DeviceRestartLR(device::Delay): Once,
     /// Answers the network interfaces, a list of [`device::Interface`].
     DeviceNetConfig: Query,
+    /// Upgrades the agent by the board's own command, and restarts it.
+    DeviceUpgradeLR(device::Upgrade): Once,
+    /// Runs a package manager.
+    DevicePkgOperation(device::PackageOperation): Once,
+    /// Mounts the root file system otherwise, or tells how it is mounted.
+    DeviceMountFs(device::Mount): Once,
+    /// Submits a request to something near the board, and answers its JSON.
+    DeviceRestSubmit(Box<device::RestSubmission>): Once,
+    /// Makes the board forget plugins, services and who it is.
+    DeviceFactoryReset: Once,
     /// Answers lines of the agent's log, [`logs::Lines`].
     DeviceLogs(logs::Read): Query,
     /// Puts a plugin on the board, or a newer revision of it.
@@ -137,10 +147,14 @@ impl Call {
     #[must_use]
     pub fn arguments(&self) -> Vec<Value> {
         match self {
-            Self::DevicePing | Self::DeviceNetConfig => vec![json!({})],
+            Self::DevicePing | Self::DeviceNetConfig | Self::DeviceFactoryReset => vec![json!({})],
             Self::ServicesStatus => Vec::new(),
             Self::DeviceEcho(echo) => vec![json!(echo)],
             Self::DeviceReboot(delay) | Self::DeviceRestartLR(delay) => vec![json!(delay)],
+            Self::DeviceUpgradeLR(upgrade) => vec![json!(upgrade)],
+            Self::DevicePkgOperation(operation) => vec![json!(operation)],
+            Self::DeviceMountFs(mount) => vec![json!(mount)],
+            Self::DeviceRestSubmit(submission) => vec![json!(submission)],
             Self::DeviceLogs(read) => vec![json!(read)],
             Self::PluginInject(inject) => {
                 vec![json!(inject.plugin), json!(inject.on_boot == OnBoot::Start)]
@@ -172,6 +186,11 @@ impl Call {
             Method::DeviceEcho => Self::DeviceEcho(a.at(0)?),
             Method::DeviceReboot => Self::DeviceReboot(a.at_or_default(0)?),
             Method::DeviceRestartLR => Self::DeviceRestartLR(a.at_or_default(0)?),
+            Method::DeviceUpgradeLR => Self::DeviceUpgradeLR(a.at_or_default(0)?),
+            Method::DevicePkgOperation => Self::DevicePkgOperation(a.at(0)?),
+            Method::DeviceMountFs => Self::DeviceMountFs(a.at(0)?),
+            Method::DeviceRestSubmit => Self::DeviceRestSubmit(Box::new(a.at(0)?)),
+            Method::DeviceFactoryReset => Self::DeviceFactoryReset,
             Method::DeviceLogs => Self::DeviceLogs(a.at_or_default(0)?),
             Method::PluginInject => {
                 let on_boot =
@@ -284,6 +303,18 @@ mod tests {
             Call::DeviceReboot(device::Delay { delay: 5 }),
             Call::DeviceRestartLR(device::Delay::default()),
             Call::DeviceNetConfig,
+            Call::DeviceUpgradeLR(device::Upgrade { version: "1.2".into(), update_conf: true }),
+            Call::DevicePkgOperation(device::PackageOperation {
+                manager: "apt".into(),
+                command: "install".into(),
+                package: "vim".into(),
+                ..Default::default()
+            }),
+            Call::DeviceMountFs(device::Mount { mnt_cmd: device::MountCommand::ReadOnly }),
+            Call::DeviceRestSubmit(Box::new(device::RestSubmission(
+                serde_json::from_value(json!({"url": "http://plug/", "method": "GET"})).unwrap(),
+            ))),
+            Call::DeviceFactoryReset,
             Call::DeviceLogs(logs::Read { after: 7, limit: 3, wait_ms: 1 }),
             Call::PluginInject(Box::new(plugin::Inject { plugin, on_boot: OnBoot::Start })),
             Call::PluginRemove(run.plugin),
@@ -320,9 +351,36 @@ mod tests {
         assert_eq!((fault.kind, fault.message.as_str()), (Kind::Invalid, "argument 1 is missing"));
     }
 
+    #[test]
+    fn what_upstreams_clients_leave_out_or_write_as_text_is_understood() {
+        let parse = |method, value| Call::parse(method, &[value]);
+        let upgrade = |version: &str, update_conf| {
+            Call::DeviceUpgradeLR(device::Upgrade { version: version.into(), update_conf })
+        };
+        for (value, wanted) in [
+            (json!({}), upgrade("", false)),
+            (json!({"version": null, "update_conf": ""}), upgrade("", false)),
+            (json!({"version": "0.5.0", "update_conf": "true"}), upgrade("0.5.0", true)),
+            (json!({"version": "latest", "more": 1}), upgrade("latest", false)),
+        ] {
+            assert_eq!(parse(Method::DeviceUpgradeLR, value).unwrap(), wanted);
+        }
+        for (method, value) in [
+            (Method::DeviceUpgradeLR, json!({"version": 5})),
+            (Method::DeviceUpgradeLR, json!({"update_conf": "perhaps"})),
+            (Method::DevicePkgOperation, json!({"manager": ["apt"]})),
+            (Method::DevicePkgOperation, json!("apt")),
+            (Method::DeviceMountFs, json!({})),
+            (Method::DeviceMountFs, json!({"mnt_cmd": "mount_rw; reboot"})),
+            (Method::DeviceRestSubmit, json!([])),
+        ] {
+            assert_eq!(parse(method, value).unwrap_err().kind, Kind::Invalid, "{method:?}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn any_arguments_give_a_call_or_a_fault(which in 0usize..19, text in ".*", number: i64) {
+        fn any_arguments_give_a_call_or_a_fault(which in 0usize..Method::ALL.len(), text in ".*", number: i64) {
             let method = Method::ALL[which];
             for value in [json!(text), json!(number), json!({ "uuid": text, "delay": number, "say": number }), json!([text])] {
                 let _ = Call::parse(method, &[value.clone(), value]);

@@ -14,6 +14,9 @@ pub struct Request {
     pub project: ProjectId,
     /// The method, as upstream's `action`.
     pub action: String,
+    /// The request to many boards that this one is a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub main_request_uuid: Option<OperationId>,
     /// Upstream's request type; 0 is "to a board".
     #[serde(rename = "type", default)]
     pub kind: u32,
@@ -47,6 +50,7 @@ impl Request {
             destination_uuid,
             project,
             action: action.to_owned(),
+            main_request_uuid: None,
             kind: 0,
             status: pending(),
             created_at,

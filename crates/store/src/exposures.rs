@@ -257,10 +257,13 @@ pub async fn delete(tx: &mut Tx, board: BoardId, service: ServiceId) -> Result<(
 }
 
 async fn tell(tx: &mut Tx, row: &ExposureRow, verb: &str) -> Result<(), Error> {
-    let body = json!({
+    let mut body = json!({
         "board": row.board, "board_name": row.board_name, "service": row.service,
         "service_name": row.service_name, "public_port": row.public_port,
     });
+    if let (true, Some(members)) = (row.legacy, body.as_object_mut()) {
+        members.insert("legacy".to_owned(), true.into());
+    }
     let subject = format!("{}/{}", row.board, row.service);
     tx.event(NewEvent::about(WHAT, verb, &row.project, subject, body)).await.map(|_| ())
 }

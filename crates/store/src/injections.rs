@@ -38,8 +38,12 @@ pub struct InjectionRow {
     pub created_at: Timestamp,
     /// Last change.
     pub updated_at: Timestamp,
+    /// How often it was put on the board, counted since it is there.
+    pub times: u32,
     /// Grows with every change (ETag).
     pub revision: i64,
+    /// Whether the board is an upstream one.
+    pub legacy: bool,
 }
 
 /// What is changed; `None` leaves as it is.
@@ -58,7 +62,8 @@ pub struct InjectionChange {
 }
 
 const SELECT: &str = "SELECT i.board, b.name AS board_name, b.project, i.plugin, p.name AS plugin_name, i.on_boot, i.state, \
-     i.last_error, i.revision_injected, i.run_state, i.created_at, i.updated_at, i.revision FROM injections i \
+     i.last_error, i.revision_injected, i.run_state, i.created_at, i.updated_at, i.times, i.revision, \
+     EXISTS (SELECT 1 FROM upstream_boards u WHERE u.board = b.id AND u.legacy = 1) AS legacy FROM injections i \
      JOIN boards b ON b.id = i.board JOIN plugins p ON p.id = i.plugin WHERE 1 = 1";
 
 /// Wants a plugin on a board; one that is there already is to be injected again (with the newer source).
@@ -153,6 +158,8 @@ pub async fn update(
         last_error: change.last_error.unwrap_or_else(|| old.last_error.clone()),
         revision_injected: change.revision_injected.or(old.revision_injected),
         run_state: change.run_state.unwrap_or(old.run_state),
+        // Whoever says which revision the board has now has put it there.
+        times: old.times.saturating_add(u32::from(change.revision_injected.is_some())),
         updated_at: tx.now(),
         revision: old.revision.saturating_add(1),
         ..old.clone()
@@ -160,7 +167,7 @@ pub async fn update(
     let statement = Statement::new(
         "update an injection",
         "UPDATE injections SET on_boot = $1, state = $2, last_error = $3, revision_injected = $4, run_state = $5, \
-         updated_at = $6, revision = $7 WHERE board = $8 AND plugin = $9",
+         updated_at = $6, times = $7, revision = $8 WHERE board = $9 AND plugin = $10",
     )
     .bind(row.on_boot.word())
     .bind(row.state.word())
@@ -168,6 +175,7 @@ pub async fn update(
     .bind(row.revision_injected)
     .bind(row.run_state.word())
     .bind(row.updated_at)
+    .bind(row.times)
     .bind(row.revision)
     .bind(board)
     .bind(plugin);
@@ -195,10 +203,13 @@ pub async fn delete(tx: &mut Tx, board: BoardId, plugin: PluginId) -> Result<(),
 }
 
 async fn tell(tx: &mut Tx, row: &InjectionRow, verb: &str) -> Result<(), Error> {
-    let body = json!({
+    let mut body = json!({
         "board": row.board, "board_name": row.board_name, "plugin": row.plugin, "plugin_name": row.plugin_name,
         "state": row.state, "run_state": row.run_state, "error": row.last_error,
     });
+    if let (true, Some(members)) = (row.legacy, body.as_object_mut()) {
+        members.insert("legacy".to_owned(), true.into());
+    }
     let subject = format!("{}/{}", row.board, row.plugin);
     tx.event(NewEvent::about(WHAT, verb, &row.project, subject, body)).await.map(|_| ())
 }
@@ -217,6 +228,8 @@ fn read(row: &Row) -> Result<InjectionRow, Error> {
         run_state: row.parse("run_state")?,
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
+        times: row.number("times")?,
         revision: row.int("revision")?,
+        legacy: row.yes("legacy")?,
     })
 }

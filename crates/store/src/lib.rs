@@ -20,6 +20,7 @@ pub mod injections;
 pub mod operations;
 pub mod page;
 pub mod plugins;
+pub mod requests;
 mod schema;
 pub mod services;
 mod sql;

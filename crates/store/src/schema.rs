@@ -9,6 +9,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("../migrations/sqlite/0001_first.sql")),
     (2, include_str!("../migrations/sqlite/0002_upstream.sql")),
     (3, include_str!("../migrations/sqlite/0003_answer_headers.sql")),
+    (4, include_str!("../migrations/sqlite/0004_requests.sql")),
 ];
 
 const LEDGER: &str =

@@ -162,11 +162,22 @@ CREATE TABLE injections (
     run_state TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
-    revision BIGINT NOT NULL,
+    revision BIGINT NOT NULL, times BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (board, plugin)
 );
 
 CREATE INDEX injections_by_plugin ON injections (plugin, board);
+
+CREATE TABLE main_requests (
+    id TEXT NOT NULL PRIMARY KEY,
+    project TEXT NOT NULL,
+    fleet TEXT,
+    action TEXT NOT NULL,
+    created_by TEXT,
+    created_at BIGINT NOT NULL
+);
+
+CREATE INDEX main_requests_in_order ON main_requests (project, id);
 
 CREATE TABLE operation_history (
     operation TEXT NOT NULL REFERENCES operations (id) ON DELETE CASCADE,
@@ -197,13 +208,15 @@ CREATE TABLE operations (
     cancel_requested BIGINT NOT NULL,
     subject TEXT,
     revision BIGINT NOT NULL
-);
+, main TEXT);
 
 CREATE INDEX operations_by_board ON operations (board, id);
 
 CREATE INDEX operations_by_deadline ON operations (deadline) WHERE state IN ('pending', 'running');
 
 CREATE INDEX operations_by_end ON operations (ended_at) WHERE ended_at IS NOT NULL;
+
+CREATE INDEX operations_by_main ON operations (main) WHERE main IS NOT NULL;
 
 CREATE INDEX operations_in_order ON operations (project, id);
 

@@ -82,9 +82,8 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 
 #[test]
 fn no_secret_stands_in_the_log_or_the_database_and_no_key_is_readable_by_others() {
-    let world = World::start(
-        testkit::WorldOptions::default().set("log.level", "trace,hyper=debug"),
-    );
+    let world =
+        World::start(testkit::WorldOptions::default().set("log.level", "trace,hyper=debug"));
     let made = world.claim_with(&json!({ "name": "quiet" }));
     let board = world.machine("quiet", testkit::BoardOptions::default().set("log.level", "trace"));
     let _ = board.enrol(&made.claim).ok();

@@ -154,6 +154,7 @@ impl Cloud {
             deadline: self.cloud().now().after(CALL),
             subject: None,
             start: store::operations::Start::Pending,
+            main: None,
         };
         let job = self
             .cloud()

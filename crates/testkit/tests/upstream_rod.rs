@@ -15,11 +15,13 @@ const ANSWER: Duration = Duration::from_secs(20);
 /// Largest message either way.
 const MAX_MESSAGE: usize = 16 << 20;
 /// What it can do; the last is what tells the cloud that it is ready.
-const METHODS: [&str; 17] = [
+const METHODS: [&str; 19] = [
     "DeviceEcho",
     "DeviceNetConfig",
     "DeviceReboot",
     "DeviceRestartLR",
+    "DeviceUpgradeLR",
+    "DevicePkgOperation",
     "DeviceFactoryReset",
     "PluginInject",
     "PluginCall",
@@ -112,6 +114,7 @@ fn answer_of(method: &str, list: &[Value]) -> Value {
         ("DeviceReboot" | "DeviceRestartLR", _) => {
             (json!(format!("{method} in few seconds")), "SUCCESS")
         }
+        ("DeviceUpgradeLR" | "DevicePkgOperation", _) => (json!(method), "RUNNING"),
         ("PluginInject", _) => (json!("PluginInject result: INJECTED"), "SUCCESS"),
         ("PluginCall", _) => {
             let parameters = python(list.get(2).unwrap_or(&Value::Null));

@@ -2,13 +2,13 @@
 
 use crate::app::access::Caller;
 use crate::app::operations::{Order, command};
-use crate::app::{Error, boards};
+use crate::app::{Error, boards, ifconfig};
 use crate::cloud::Cloud;
 use model::{Invalid, Kind};
 use rpc::device::{Delay, Echo, MAX_DELAY_S, MIN_DELAY_S};
 use rpc::{Call, Fault};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 use store::boards::BoardRow;
 use store::operations::OperationRow;
@@ -55,6 +55,22 @@ pub fn shape<T: DeserializeOwned>(answer: Value) -> Result<T, Error> {
         let text = format!("the board's answer has the wrong shape: {error}; update its agent");
         Fault::new(Kind::Internal, text).into()
     })
+}
+
+/// The network interfaces of a board, a list of [`rpc::device::Interface`]; what an upstream board answers in words is read.
+///
+/// # Errors
+/// As [`query`], or an upstream board's words are not those of `ifconfig`.
+pub async fn network(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<Value, Error> {
+    let board = boards::get(cloud, caller, ident).await?;
+    let answer = ask(cloud, caller, &board, Call::DeviceNetConfig, QUERY_TIMEOUT).await?;
+    let Some(text) = answer.as_str().filter(|_| board.legacy) else { return Ok(answer) };
+    let found = ifconfig::interfaces(text);
+    if found.is_empty() {
+        let text = "the board has no ifconfig to answer with; install net-tools on it";
+        return Err(Fault::new(Kind::Conflict, text).into());
+    }
+    Ok(json!(found))
 }
 
 /// A board says something back.

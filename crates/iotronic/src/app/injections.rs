@@ -1,15 +1,15 @@
 //! Injections: plugins on boards, and what they do there.
 
 use crate::app::access::Caller;
-use crate::app::operations::{Order, command, given, submit};
-use crate::app::{Error, boards, devices, plugins};
+use crate::app::operations::{Order, command, given, submit, submit_part};
+use crate::app::{Error, boards, devices, plugins, requests};
 use crate::cloud::Cloud;
 use api::plugins::{InjectMany, Run, Status};
 use model::label::Selector;
 use model::plugin::{InjectionState, Mode, OnBoot};
-use model::{Invalid, Kind};
-use rpc::Call;
+use model::{Invalid, Kind, OperationId};
 use rpc::plugin::{Inject, Limits, Plugin};
+use rpc::{Call, Method};
 use serde_json::Value;
 use store::boards::{BoardRow, Filter};
 use store::injections::{self, InjectionChange, InjectionRow};
@@ -95,7 +95,7 @@ pub async fn inject(
     let order = order.at_once(cloud, board.id);
     let row = cloud
         .store
-        .write(move |tx| Box::pin(async move { put(tx, &order, &board, &inject).await }))
+        .write(move |tx| Box::pin(async move { put(tx, &order, &board, &inject, None).await }))
         .await?;
     given(cloud, &wanted, row).await
 }
@@ -124,13 +124,15 @@ pub async fn inject_many(
         let text = "the selector picks too many boards for one request; narrow it";
         return Err(Error::new(Kind::Exhausted, text));
     }
+    let project = caller.project().clone();
     let rows = cloud
         .store
         .write(move |tx| {
             Box::pin(async move {
+                let main = requests::begin(tx, &order, project, None, Method::PluginInject).await?;
                 let mut rows = Vec::with_capacity(picked.len());
                 for board in &picked {
-                    rows.push(put(tx, &order, board, &inject).await?);
+                    rows.push(put(tx, &order, board, &inject, Some(main)).await?);
                 }
                 Ok(rows)
             })
@@ -182,9 +184,10 @@ async fn put(
     order: &Order,
     board: &BoardRow,
     inject: &Inject,
+    main: Option<OperationId>,
 ) -> Result<OperationRow, store::Error> {
     injections::put(tx, board.id, inject.plugin.uuid, inject.on_boot).await?;
-    submit(tx, order, board, &Call::PluginInject(Box::new(inject.clone()))).await
+    submit_part(tx, order, board, &Call::PluginInject(Box::new(inject.clone())), main).await
 }
 
 /// Takes a plugin off a board.

@@ -5,6 +5,7 @@
 //! conversation with boards (floor `boards`).
 
 pub mod access;
+pub mod actions;
 pub mod boards;
 pub mod claims;
 pub mod devices;
@@ -12,11 +13,14 @@ mod error;
 pub mod exposures;
 mod find;
 pub mod fleets;
+pub mod ifconfig;
 pub mod injections;
 pub mod operations;
 pub mod plugins;
+pub mod projects;
 pub mod registered;
 pub mod replacement;
+pub mod requests;
 pub mod services;
 pub mod settle;
 

@@ -6,6 +6,7 @@
 use crate::app::Error;
 use crate::app::access::{Caller, Key};
 use crate::app::settle::settle;
+use crate::boards::GOES_ON;
 use crate::cloud::Cloud;
 use api::operations::{
     Commanding, DEFAULT_DEADLINE_S, Detail, MAX_DEADLINE_S, MAX_WAIT_S, Operation, Sort, Step,
@@ -20,7 +21,7 @@ use std::time::Duration;
 use store::boards::{self, BoardRow};
 use store::operations::{self, Kind, NewOperation, OperationRow, Start};
 use store::{Page, Tx, idempotency};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Who is named as the author of what the cloud does by itself.
 const CLOUD: &str = "cloud";
@@ -61,6 +62,12 @@ impl Order {
         Self { start: if is_there { Start::SentIfFirst } else { Start::Pending }, ..self }
     }
 
+    /// Who gives it.
+    #[must_use]
+    pub fn user(&self) -> &UserId {
+        &self.user
+    }
+
     /// For a request that gives several commands, whose answer is none of them.
     #[must_use]
     pub fn without_key(self) -> Self {
@@ -90,6 +97,20 @@ pub async fn submit(
     board: &BoardRow,
     call: &Call,
 ) -> Result<OperationRow, store::Error> {
+    submit_part(tx, order, board, call, None).await
+}
+
+/// The same, as a part of a request to many boards.
+///
+/// # Errors
+/// As [`submit`].
+pub(super) async fn submit_part(
+    tx: &mut Tx,
+    order: &Order,
+    board: &BoardRow,
+    call: &Call,
+    main: Option<OperationId>,
+) -> Result<OperationRow, store::Error> {
     // It may have been given up since it was read.
     if boards::by_id(&mut *tx, None, board.id).await?.status == Status::Decommissioned {
         return Err(store::Error::Conflict("the board is decommissioned; claim a new one".into()));
@@ -105,6 +126,7 @@ pub async fn submit(
         deadline: tx.now().after(order.deadline),
         subject: subject(call),
         start: order.start,
+        main,
     };
     let row = operations::submit(tx, new).await?;
     if let Some(Key(key)) = &order.key {
@@ -135,6 +157,11 @@ pub(super) fn subject(call: &Call) -> Option<Value> {
         | Call::DeviceReboot(_)
         | Call::DeviceRestartLR(_)
         | Call::DeviceNetConfig
+        | Call::DeviceUpgradeLR(_)
+        | Call::DevicePkgOperation(_)
+        | Call::DeviceMountFs(_)
+        | Call::DeviceRestSubmit(_)
+        | Call::DeviceFactoryReset
         | Call::DeviceLogs(_)
         | Call::ServicesStatus
         | Call::OperationCancel(_) => None,
@@ -183,6 +210,36 @@ pub async fn wait(
         Some(Ok(row)) => Ok(row?),
         Some(Err(_)) | None => Ok(operations::get(&cloud.store, None, id).await?),
     }
+}
+
+/// As [`wait`], but also until the board says that it goes on; then what it said.
+///
+/// # Errors
+/// There is none of this id.
+pub async fn wait_for_word(
+    cloud: &Cloud,
+    id: OperationId,
+    patience: Duration,
+) -> Result<(OperationRow, Option<String>), Error> {
+    let mut commits = cloud.store.watch_events();
+    let end = Instant::now().checked_add(patience).unwrap_or_else(Instant::now);
+    loop {
+        commits.borrow_and_update();
+        let row = operations::get(&cloud.store, None, id).await?;
+        let word = if row.state.has_ended() { None } else { word(cloud, id).await? };
+        if row.state.has_ended() || word.is_some() {
+            return Ok((row, word));
+        }
+        let change = cloud.shutdown.until(timeout_at(end, commits.changed())).await;
+        let Some(Ok(Ok(()))) = change else { return Ok((row, None)) };
+    }
+}
+
+/// What the board said when it put the end off.
+async fn word(cloud: &Cloud, id: OperationId) -> Result<Option<String>, Error> {
+    let steps = operations::history(&cloud.store, id).await?;
+    let said = |step: &operations::HistoryRow| Some(step.note.strip_prefix(GOES_ON)?.to_owned());
+    Ok(steps.iter().find_map(said))
 }
 
 /// The operation of this id.
@@ -237,8 +294,13 @@ pub async fn list(
         state: filter.state,
         method: method.map(|method| method.word().to_owned()),
         kind: None,
+        main: filter.main.as_deref().map(request).transpose()?,
     };
     Ok(operations::list(&cloud.store, caller.scope(), &filter, page).await?)
+}
+
+fn request(text: &str) -> Result<OperationId, Invalid> {
+    text.parse().map_err(|_| Invalid::new(format!("main is the id of a request, not {text:?}")))
 }
 
 /// Withdraws an operation; one that is on the board already is asked to stop.
@@ -286,6 +348,7 @@ pub fn view(row: OperationRow) -> Operation {
         cancel_requested: row.cancel_requested,
         result: row.result,
         fault: row.fault,
+        main: row.main,
         legacy: row.legacy,
     }
 }

@@ -51,6 +51,7 @@ async fn give(tx: &mut Tx, board: &BoardRow, call: &Call) -> Result<(), Error> {
         deadline: tx.now().after(Duration::from_secs(DEFAULT_DEADLINE_S)),
         subject: crate::app::operations::subject(call),
         start: Start::Pending,
+        main: None,
     };
     operations::submit(tx, new).await.map(|_| ())
 }

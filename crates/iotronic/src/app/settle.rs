@@ -43,6 +43,11 @@ pub async fn settle(
         | Method::DeviceReboot
         | Method::DeviceRestartLR
         | Method::DeviceNetConfig
+        | Method::DeviceUpgradeLR
+        | Method::DevicePkgOperation
+        | Method::DeviceMountFs
+        | Method::DeviceRestSubmit
+        | Method::DeviceFactoryReset
         | Method::DeviceLogs
         | Method::PluginCall
         | Method::PluginStatus

@@ -38,7 +38,7 @@ impl Route {
     }
 
     async fn call(&self, operation: &OperationRow) -> Result<rpc::Envelope, Failure> {
-        let request = Request::new(
+        let mut request = Request::new(
             operation.id,
             self.board,
             operation.project.clone(),
@@ -46,6 +46,7 @@ impl Route {
             operation.created_at,
             Some(operation.deadline),
         );
+        request.main_request_uuid = operation.main;
         let arguments = match &operation.arguments {
             Value::Array(list) => list.clone(),
             other => vec![other.clone()],

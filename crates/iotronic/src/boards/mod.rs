@@ -82,6 +82,9 @@ struct Inner {
     watch: websocket::Settings,
 }
 
+/// Begins the line in a command's history by which an upstream board put its end off.
+pub(crate) const GOES_ON: &str = "goes on: ";
+
 impl Boards {
     /// Opens the router, and upstream boards' one when there are `legacy` terms, and answers machines from now on. To be called inside a runtime, after
     /// [`store::boards::all_offline_at_start`].

@@ -2,13 +2,14 @@
 
 use crate::app::access::Caller;
 use crate::app::operations::Order;
-use crate::app::{boards, devices};
+use crate::app::{actions, boards, devices};
 use crate::cloud::Cloud;
 use crate::http::answer::{Answer, nothing, tagged};
 use crate::http::extract::{Body, IfMatch, MaybeBody, Path, Query};
 use crate::http::operations::done;
 use crate::http::{claims, page};
 use api::Page;
+use api::actions::Action;
 use api::boards::{self as shapes, Board, Change, Delay, Echo, Filter, Summary};
 use api::operations::{Commanding, Operation};
 use axum::Json;
@@ -108,7 +109,7 @@ pub(crate) async fn network(
     State(cloud): State<Cloud>,
     Path(board): Path<String>,
 ) -> Answer<Json<shapes::Answer>> {
-    let result = devices::query(&cloud, &caller, &board, Call::DeviceNetConfig).await?;
+    let result = devices::network(&cloud, &caller, &board).await?;
     Ok(Json(shapes::Answer { result }))
 }
 
@@ -144,6 +145,22 @@ pub(crate) async fn restart_agent(
     let order = Order::new(&caller, commanding)?;
     let call = Call::DeviceRestartLR;
     Ok(done(devices::restart(&cloud, &caller, &board, delay.delay, call, order).await?))
+}
+
+/// Let a board do something, in upstream's words.
+#[utoipa::path(
+    post, path = "/v2/boards/{board}/actions", tag = "boards", params(Commanding), request_body = Action,
+    responses((status = 200, body = Operation), (status = 202, body = Operation))
+)]
+pub(crate) async fn act(
+    caller: Caller,
+    State(cloud): State<Cloud>,
+    Path(board): Path<String>,
+    Query(commanding): Query<Commanding>,
+    Body(action): Body<Action>,
+) -> Answer {
+    let order = Order::new(&caller, commanding)?;
+    Ok(done(actions::on_board(&cloud, &caller, &board, action, order).await?))
 }
 
 /// The tag carries what ages by itself behind a dot, so that a conditional read never hides a new load report; for

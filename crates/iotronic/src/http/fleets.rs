@@ -1,19 +1,24 @@
 //! `/v2/fleets`.
 
 use crate::app::access::Caller;
-use crate::app::{boards, fleets};
+use crate::app::operations::Order;
+use crate::app::{actions, boards, fleets};
 use crate::cloud::Cloud;
 use crate::http::answer::{Answer, created, nothing, tagged};
 use crate::http::extract::{Body, IfMatch, Path, Query};
 use crate::http::page;
 use api::Page;
+use api::actions::{Action, Asked, Part};
 use api::boards::{Filter, Summary};
 use api::fleets::{Change, Fleet, New};
+use api::operations::Commanding;
 use api::page::Paging;
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse as _;
 use store::fleets::FleetRow;
+use store::operations::OperationRow;
 
 /// List fleets.
 #[utoipa::path(get, path = "/v2/fleets", tag = "fleets", params(Paging), responses((status = 200, body = Page<Fleet>)))]
@@ -87,6 +92,25 @@ pub(crate) async fn members(
     let filter = Filter { fleet: Some(fleet), ..Filter::default() };
     let rows = boards::list(&cloud, &caller, &filter, wanted).await?;
     Ok(Json(page::page(rows, wanted, |row| row.id, super::boards::summary)))
+}
+
+/// Let all boards of a fleet do something, in upstream's words.
+#[utoipa::path(
+    post, path = "/v2/fleets/{fleet}/actions", tag = "fleets", params(Commanding), request_body = Action,
+    responses((status = 202, body = Asked))
+)]
+pub(crate) async fn act(
+    caller: Caller,
+    State(cloud): State<Cloud>,
+    Path(fleet): Path<String>,
+    Query(commanding): Query<Commanding>,
+    Body(action): Body<Action>,
+) -> Answer {
+    let order = Order::new(&caller, commanding)?.without_key();
+    let (main, rows) = actions::on_fleet(&cloud, &caller, &fleet, action, order).await?;
+    let part = |row: OperationRow| Part { board: row.board, operation: row.id };
+    let asked = Asked { main, parts: rows.into_iter().map(part).collect() };
+    Ok((StatusCode::ACCEPTED, Json(asked)).into_response())
 }
 
 fn view(row: FleetRow) -> Fleet {

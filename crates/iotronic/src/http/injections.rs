@@ -17,6 +17,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use model::plugin::Mode;
 use store::injections::InjectionRow;
+use store::operations::OperationRow;
 
 /// List the plugins of a board.
 #[utoipa::path(get, path = "/v2/boards/{board}/plugins", tag = "injections", responses((status = 200, body = Page<Injection>)))]
@@ -159,8 +160,9 @@ pub(crate) async fn inject_many(
 ) -> Answer<Response> {
     let order = Order::new(&caller, commanding)?.without_key();
     let rows = injections::inject_many(&cloud, &caller, many, order).await?;
-    let begun: Vec<_> =
-        rows.into_iter().map(|row| Injecting { board: row.board, operation: row.id }).collect();
+    let part =
+        |row: OperationRow| Injecting { board: row.board, operation: row.id, main: row.main };
+    let begun: Vec<_> = rows.into_iter().map(part).collect();
     Ok((StatusCode::ACCEPTED, Json(begun)).into_response())
 }
 

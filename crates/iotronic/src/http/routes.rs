@@ -83,6 +83,7 @@ fn identity_routes() -> Vec<Route> {
         get("/identity/v3/projects", operate("project:get"), projects::list),
         post("/identity/v3/projects", operate("project:create"), projects::create),
         get("/identity/v3/projects/{project}", operate("project:get_one"), projects::show),
+        patch("/identity/v3/projects/{project}", operate("project:update"), projects::change),
         get("/identity/v3/roles", operate("role:get"), projects::roles),
         put(ROLE, operate("role:assign"), projects::assign),
         delete(ROLE, operate("role:unassign"), projects::unassign),
@@ -139,6 +140,8 @@ fn on_boards() -> Vec<Route> {
         get("/v2/boards/{board}/network", read("board_action:network"), boards::network),
         get("/v2/boards/{board}/logs", read("board_action:logs"), logs::of_agent),
         post("/v2/boards/{board}/reboot", write("board_action:reboot"), boards::reboot),
+        post("/v2/boards/{board}/actions", write("board_action:post"), boards::act),
+        post("/v2/fleets/{fleet}/actions", write("fleet_action:post"), fleets::act),
         post(
             "/v2/boards/{board}/restart-agent",
             write("board_action:restart"),

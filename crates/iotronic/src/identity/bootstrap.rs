@@ -49,7 +49,8 @@ pub async fn bootstrap(store: &Store, dir: &Path, url: &str) -> Result<Option<Se
     let password: Secret = secret::random_text::<15>().into();
     let credential_secret: Secret = secret::random_text::<32>().into();
     let hash = Passwords::default().hash(password.clone()).await?;
-    let project = ProjectRow { id: ProjectId::new(), name: ADMIN.into(), enabled: true };
+    let project =
+        ProjectRow { id: ProjectId::new(), name: ADMIN.into(), enabled: true, allow_legacy: false };
     let user =
         UserRow { id: UserId::new(), name: ADMIN.into(), password_hash: hash, enabled: true };
     let credential = CredentialRow {

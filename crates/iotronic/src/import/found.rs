@@ -93,6 +93,7 @@ pub(super) struct Injection {
     pub(super) board: BoardId,
     pub(super) plugin: PluginId,
     pub(super) on_boot: bool,
+    pub(super) times: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -253,7 +254,9 @@ impl Found {
 
     fn injection(&mut self, row: &Row) -> Result<(), String> {
         let (board, plugin) = (row.parse("board_uuid")?, row.parse("plugin_uuid")?);
-        self.injections.push(Injection { board, plugin, on_boot: row.yes("onboot") });
+        // Upstream tells the first time from later ones, and does not count.
+        let times = if row.text("status")?.as_deref() == Some("updated") { 2 } else { 1 };
+        self.injections.push(Injection { board, plugin, on_boot: row.yes("onboot"), times });
         Ok(())
     }
 

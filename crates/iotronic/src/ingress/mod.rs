@@ -167,8 +167,10 @@ impl Ingress {
     pub fn connections(&self, board: BoardId, service: ServiceId) -> u32 {
         match self.state().ports.get(&(board, service)) {
             Some(Port::Open(listener)) => listener.connections(),
-            // Upstream's protocol counts nothing.
-            Some(Port::Failed { .. } | Port::Tunnelled(_)) | None => 0,
+            Some(Port::Tunnelled(port)) => NonZeroU16::new(*port).map_or(0, |port| {
+                u32::try_from(self.0.wstun.connections(port)).unwrap_or(u32::MAX)
+            }),
+            Some(Port::Failed { .. }) | None => 0,
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::cloud::Cloud;
 use model::Timestamp;
 use std::time::Duration;
-use store::{claims, events, idempotency, operations};
+use store::{claims, events, idempotency, operations, requests};
 
 /// How often.
 const PERIOD: Duration = Duration::from_secs(600);
@@ -42,6 +42,7 @@ async fn batch(cloud: &Cloud) -> Result<u64, store::Error> {
     let job = cloud.store.write(move |tx| {
         Box::pin(async move {
             let mut removed = operations::trim(tx, operations_before, kept.operations).await?;
+            removed += requests::trim(tx, operations_before).await?;
             removed += events::trim(tx, kept.events).await?;
             removed += idempotency::trim(tx, now).await?;
             removed += claims::trim(tx, claims_before).await?;

@@ -152,15 +152,31 @@ async fn a_project_has_legacy_boards_only_when_it_is_named_or_marked() {
         id: world.project.clone(),
         name: "city".into(),
         enabled: true,
+        allow_legacy: false,
     };
-    let job = world.store().write(|tx| {
-        Box::pin(async move {
-            store::identity::create_project(tx, &project).await?;
-            upstream::allow_legacy(tx, &project.id, upstream::Legacy::Allowed).await
-        })
-    });
+    let job = world
+        .store()
+        .write(|tx| Box::pin(async move { store::identity::create_project(tx, &project).await }));
     job.await.unwrap();
-    assert_eq!(register(&session, "CODE").await["result"], "SUCCESS");
+    let person = Person::sign_in(world.dir.path(), world.address).await.unwrap();
+    let allow = async |allow: bool| {
+        let request = format!("PATCH /identity/v3/projects/{}", world.project);
+        let body = json!({ "project": { "allow_legacy": allow } });
+        let (status, said) = person.ask(&request, body).await.unwrap();
+        assert_eq!((status, &said["project"]["allow_legacy"]), (200, &json!(allow)), "{said}");
+        assert_eq!(
+            (&said["project"]["name"], &said["project"]["enabled"]),
+            (&json!("city"), &json!(true))
+        );
+    };
+    allow(true).await;
+    let rod = Rod::online(&world, "meter", willing()).await;
+    // What is taken back holds for those who are in already.
+    allow(false).await;
+    tokio::time::timeout(Duration::from_secs(10), rod.session.closed()).await.unwrap();
+    let session = join(world.upstream().wamp, Serialiser::Json).await;
+    assert_eq!(register(&session, "CODE").await["result"], "ERROR");
+    assert_eq!(connect(&session, rod.id, "0.5.0").await["result"], "ERROR");
 }
 
 async fn denied_registration(session: &Session, uri: &str, pattern: Match) {

@@ -1,12 +1,16 @@
 //! Services of upstream boards, by the tunnels that upstream's boards bring.
 
 use crate::forwarding::{expose, public, shout, shouting_service};
+use crate::machine::{board as native_board, obedient};
 use crate::rod::{Rod, open_world, willing};
-use crate::world::eventually;
+use crate::world::{World, eventually};
 use model::BoardId;
+use serde_json::{Value, json};
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
+use store::events;
+use store::exposures::ExposureRow;
 use tokio::net::TcpStream;
 use tunnel::wstun::{Asked, Client, ClientError, ClientSettings, Dialer};
 
@@ -42,6 +46,42 @@ fn client(
     Client::new(asked, Ways { cloud, target }, ClientSettings::default())
 }
 
+/// Connections to the service are counted while they last.
+async fn counted(world: &World, exposure: &ExposureRow) {
+    let until = async |wanted: u32| {
+        eventually(&format!("{wanted} connections"), || async {
+            let now = world.cloud().ingress.connections(exposure.board, exposure.service);
+            if now == wanted { Ok(()) } else { Err(now) }
+        })
+        .await;
+    };
+    until(0).await;
+    let first = TcpStream::connect(public(exposure)).await.unwrap();
+    let second = TcpStream::connect(public(exposure)).await.unwrap();
+    until(2).await;
+    drop(first);
+    until(1).await;
+    drop(second);
+    until(0).await;
+}
+
+#[tokio::test]
+async fn what_happens_to_a_service_of_an_upstream_board_is_marked() {
+    let world = open_world().await;
+    let rod = Rod::online(&world, "lamp", willing()).await;
+    let native = native_board(&world, "native", obedient()).await;
+    let exposures = [expose(&world, rod.id, "a").await, expose(&world, native.id, "b").await];
+    let all = events::after(world.store(), None, 0, events::MAX_EVENTS).await.unwrap();
+    for (exposure, mark) in exposures.iter().zip([json!(true), Value::Null]) {
+        let is_it = |event: &&events::EventRow| {
+            event.kind.starts_with("exposure.") && event.body["board"] == json!(exposure.board)
+        };
+        let found: Vec<_> = all.iter().filter(is_it).collect();
+        assert!(!found.is_empty());
+        assert!(found.iter().all(|event| event.body["legacy"] == mark), "{found:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_board_opens_the_port_of_its_own_service_and_no_other() {
     let world = open_world().await;
@@ -65,6 +105,7 @@ async fn a_board_opens_the_port_of_its_own_service_and_no_other() {
         let running = tokio::spawn(async move { client.serve(control).await.to_string() });
         eventually("bytes pass", || shout(public(&exposure), "hello")).await;
         assert_eq!(shout(public(&exposure), "again").await.unwrap(), "AGAIN");
+        counted(&world, &exposure).await;
         world.cloud().ingress.close(exposure.board, exposure.service);
         running.await.unwrap();
         // The board hears of the end a moment before the port is gone.

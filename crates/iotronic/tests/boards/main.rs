@@ -12,6 +12,7 @@ mod hostile;
 mod killing;
 mod legacy;
 mod legacy_plugins;
+mod legacy_requests;
 mod legacy_services;
 mod machine;
 mod people;

@@ -25,9 +25,13 @@ pub(crate) type Habit = Arc<dyn Fn(String, Vec<Value>) -> BoxFuture<'static, Val
 /// Methods and their arguments, in order.
 pub(crate) type Seen = Arc<Mutex<Vec<(String, Vec<Value>)>>>;
 
-pub(crate) const METHODS: [&str; 14] = [
+pub(crate) const METHODS: [&str; 18] = [
     "DeviceEcho",
     "DeviceReboot",
+    "DeviceUpgradeLR",
+    "DevicePkgOperation",
+    "DeviceMountFs",
+    "DeviceRestSubmit",
     "DeviceFactoryReset",
     "PluginInject",
     "PluginCall",

@@ -130,6 +130,13 @@ impl World {
         secret
     }
 
+    /// A board that has enrolled and is away.
+    pub(crate) async fn claimed(&self, name: &str) -> BoardId {
+        let secret = self.claim(name, 1).await;
+        let key = base::key::KeyPair::generate();
+        crate::machine::enrol(self.address, &key, &secret).await.unwrap().uuid
+    }
+
     pub(crate) async fn board(&self, id: BoardId) -> store::boards::BoardRow {
         store::boards::by_id(self.store(), None, id).await.unwrap()
     }
@@ -179,6 +186,7 @@ impl World {
             deadline: self.cloud().now().after(within),
             subject: subject.map(|subject| json!({ "plugin": subject })),
             start: store::operations::Start::Pending,
+            main: None,
         };
         let id = new.id;
         let job = self

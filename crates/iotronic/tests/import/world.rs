@@ -31,8 +31,12 @@ impl World {
         store
             .write(|tx| {
                 Box::pin(async move {
-                    let project =
-                        ProjectRow { id: ProjectId::new(), name: "admin".into(), enabled: true };
+                    let project = ProjectRow {
+                        id: ProjectId::new(),
+                        name: "admin".into(),
+                        enabled: true,
+                        allow_legacy: false,
+                    };
                     identity::create_project(tx, &project).await?;
                     let id = UserId::new();
                     let user = UserRow {

@@ -64,11 +64,13 @@ fn good_body(route: &Route) -> Option<Value> {
     let body = match (route.method.as_str(), route.path) {
         ("GET" | "DELETE", _) => return None,
         ("PUT", path) if path.contains("/roles/") => return None,
+        ("PATCH", path) if path.starts_with("/identity/v3/projects") => json!({ "project": {} }),
         ("PATCH", path) if path.starts_with("/identity") => json!({ "user": {} }),
         ("PATCH", _) => json!({}),
         (_, path) if path.starts_with("/v1/") => v1_body(path),
         (_, path) if path.ends_with("/echo") => json!({ "say": "hi" }),
         (_, "/v2/session") => json!({ "project": NOTHING }),
+        (_, path) if path.ends_with("/actions") => json!({ "action": "DevicePing" }),
         (_, "/v2/claims") => json!({ "name": "new-claim" }),
         (_, "/v2/plugins") => {
             json!({ "name": "new", "language": "node", "mode": "sync", "source": "x" })

@@ -2,7 +2,7 @@
 
 use crate::machine::{self, Behaviour, obedient};
 use crate::v1_errors::faultstring;
-use crate::world::{Somebody, World};
+use crate::world::{Somebody, World, eventually};
 use futures_util::FutureExt as _;
 use model::Kind;
 use rpc::{Envelope, Fault};
@@ -38,6 +38,11 @@ async fn an_action_is_answered_with_what_the_board_said() {
         ("DeviceNetConfig", json!({})),
         ("DeviceReboot", json!({ "delay": "5" })),
         ("DeviceRestartLR", json!({})),
+        ("DeviceUpgradeLR", json!({ "version": "0.5.0", "update_conf": "true" })),
+        ("DevicePkgOperation", json!({ "manager": "pip3", "command": "install", "package": "x" })),
+        ("DeviceRestSubmit", json!({ "url": "http://plug/", "method": "GET" })),
+        ("DeviceMountFs", json!({ "mnt_cmd": "mount_status" })),
+        ("DeviceFactoryReset", json!({})),
     ] {
         let body = json!({ "action": action, "parameters": parameters });
         let said = world.post(&owner, "/v1/boards/lamp/action", body).await.expect(200);
@@ -46,7 +51,16 @@ async fn an_action_is_answered_with_what_the_board_said() {
     let body = json!({ "action": "DeviceExplode" });
     let said = world.post(&owner, "/v1/boards/lamp/action", body).await.expect(400);
     assert_eq!(faultstring(&said), "Invalid Action DeviceExplode for the board.");
-    assert_eq!(lamp.calls().len(), 5);
+    for (action, parameters) in [
+        ("DeviceUpgradeLR", json!({ "version": ["; reboot"] })),
+        ("DevicePkgOperation", json!({ "package": 5 })),
+        ("DeviceMountFs", json!({ "mnt_cmd": "mount_rw; reboot" })),
+        ("DeviceReboot", json!({ "delay": "3; reboot" })),
+    ] {
+        let body = json!({ "action": action, "parameters": parameters });
+        world.post(&owner, "/v1/boards/lamp/action", body).await.expect(400);
+    }
+    assert_eq!(lamp.calls().len(), 10);
     let board = world.get(&owner, "/v1/boards/lamp").await.expect(200);
     assert_eq!((&board["status"], &board["agent"]), (&json!("online"), &json!("iotronic")));
     assert_eq!(board["wstun_ip"], "127.0.0.1");
@@ -79,6 +93,71 @@ async fn requests_and_results_are_what_became_of_actions() {
     let expected = json!({ "board_uuid": lamp.id, "request_uuid": id, "result": "SUCCESS", "message": "DeviceReboot" });
     assert_eq!(results, json!({ "results": [expected] }));
     world.get(&owner, "/v1/requests/nothing").await.expect(404);
+}
+
+#[tokio::test]
+async fn a_request_to_many_boards_stands_among_the_others_with_its_parts() {
+    let world = World::start().await;
+    let owner = world.owner().await;
+    let lamps = [
+        machine::board(&world, "one", obedient()).await,
+        machine::board(&world, "two", obedient()).await,
+    ];
+    things(&world, &owner).await;
+    world
+        .post(&owner, "/v1/boards/one/action", json!({ "action": "DeviceReboot" }))
+        .await
+        .expect(200);
+    for lamp in &lamps {
+        let path = format!("/v2/boards/{}", lamp.id);
+        world.patch(&owner, &path, json!({ "labels": { "kind": "lamp" } })).await.expect(200);
+    }
+    let many = json!({ "plugin": "echo", "selector": "kind=lamp" });
+    let begun = world.post(&owner, "/v2/injections", many).await.expect(202);
+    let main = begun[0]["main"].as_str().unwrap();
+    assert_eq!(begun[1]["main"], main);
+    let path = format!("/v1/requests/{main}");
+    let done = eventually("all boards have it", || async {
+        let shown = world.get(&owner, &path).await.expect(200);
+        if shown["pending_requests"] == 0 { Ok(shown) } else { Err(shown) }
+    })
+    .await;
+    for (field, value) in [
+        ("action", json!("PluginInject")),
+        ("destination_uuid", Value::Null),
+        ("main_request_uuid", Value::Null),
+        ("status", json!("COMPLETED")),
+        ("type", json!(1)),
+        ("project", json!(world.project)),
+    ] {
+        assert_eq!(done[field], value, "{field}");
+    }
+    let results = world.get(&owner, &format!("{path}/results")).await.expect(200);
+    assert_eq!(results["results"].as_array().unwrap().len(), 2, "{results}");
+
+    // Page by page, and sorted, everything is there once.
+    let all = world.get(&owner, "/v1/requests").await.expect(200);
+    let all = all["requests"].as_array().unwrap();
+    assert_eq!(all.len(), 4);
+    let mut seen = Vec::new();
+    let mut next = "/v1/requests?limit=1".to_owned();
+    loop {
+        let page = world.get(&owner, &next).await.expect(200);
+        seen.extend(page["requests"].as_array().unwrap().iter().cloned());
+        let Some(url) = page["next"].as_str() else { break };
+        next = format!("/v1/{}", url.split_once("/v1/").unwrap().1);
+    }
+    assert_eq!(&seen, all);
+    let sorted = world.get(&owner, "/v1/requests?sort_key=action").await.expect(200);
+    assert_eq!(sorted["requests"][0]["action"], "DeviceReboot");
+    let children = all.iter().filter(|row| row["main_request_uuid"] == main).count();
+    assert_eq!(children, 2);
+
+    let elsewhere = model::ProjectId::new();
+    world.make_project(&elsewhere).await;
+    let stranger = world.somebody(&elsewhere, model::access::Role::UserIot).await;
+    world.get(&stranger, &path).await.expect(404);
+    world.get(&stranger, &format!("{path}/results")).await.expect(404);
 }
 
 #[tokio::test]

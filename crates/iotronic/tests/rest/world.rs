@@ -97,7 +97,12 @@ impl World {
     }
 
     pub(crate) async fn make_project(&self, id: &ProjectId) {
-        let row = ProjectRow { id: id.clone(), name: format!("project-{id}"), enabled: true };
+        let row = ProjectRow {
+            id: id.clone(),
+            name: format!("project-{id}"),
+            enabled: true,
+            allow_legacy: false,
+        };
         let job = self.cloud().store.write(move |tx| {
             Box::pin(async move { store::identity::create_project(tx, &row).await })
         });

@@ -87,6 +87,17 @@ impl Services {
         Ok(())
     }
 
+    /// Takes all of them out.
+    ///
+    /// # Errors
+    /// The table cannot be written.
+    pub async fn clear(&self) -> Result<(), home::Error> {
+        for row in self.table.all() {
+            self.remove(row.service.uuid).await?;
+        }
+        Ok(())
+    }
+
     /// The table with what is open now.
     #[must_use]
     pub fn status(&self) -> Vec<Status> {

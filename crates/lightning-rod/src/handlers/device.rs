@@ -1,14 +1,16 @@
-//! The calls about the device itself: `DeviceReboot`, `DeviceRestartLR`, `DeviceNetConfig`.
+//! The calls about the device itself: reboot, restart, upgrade, packages, mounts, reset, network.
 //!
 //! Invariant: what ends the agent happens after its answer is on the disk: the delay has a floor, and the end of the process
 //! waits for commands that are not finished.
 
 use super::answer;
+use crate::actions::Actions;
 use crate::facts::network;
+use crate::home::Home;
 use base::tasks::Tasks;
 use model::Kind;
 use rpc::Fault;
-use rpc::device::{Delay, MAX_DELAY_S, MIN_DELAY_S};
+use rpc::device::{Delay, MAX_DELAY_S, MIN_DELAY_S, Mount, PackageOperation, Upgrade};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +65,17 @@ impl Device {
         Ok(Value::String(format!("restarting the agent in {} s", delay.as_secs())))
     }
 
+    /// Makes the machine nobody's board once the answer has left, and starts the agent anew.
+    pub(crate) fn reset(&self, home: Home) {
+        let restart = Arc::clone(&self.restart);
+        self.later("reset", Duration::from_secs(MIN_DELAY_S.into()), async move {
+            if let Err(error) = home.forget() {
+                tracing::error!(%error, "the board could not be made nobody's");
+            }
+            restart.send_replace(true);
+        });
+    }
+
     fn later(
         &self,
         name: &'static str,
@@ -99,6 +112,33 @@ async fn run(command: &str) {
         Ok(Err(error)) => tracing::error!(command, %error, "reboot command cannot be started"),
         Err(_) => tracing::error!(command, "reboot command does not end"),
     }
+}
+
+/// Upgrades the agent, and restarts it into what it became.
+pub(super) async fn upgrade(
+    device: &Device,
+    actions: &Actions,
+    upgrade: Upgrade,
+) -> Result<Value, Fault> {
+    let upgrade = actions.upgrade(&answer(upgrade)?)?;
+    Actions::run(&upgrade.words).await?;
+    device.restart_agent(Delay::default())?;
+    Ok(Value::String("LR upgraded".into()))
+}
+
+/// Runs a package manager.
+pub(super) async fn package(
+    actions: &Actions,
+    operation: PackageOperation,
+) -> Result<Value, Fault> {
+    let operation = actions.package(&answer(operation)?)?;
+    Actions::run(&operation.words).await?;
+    Ok(Value::String("Package operation completed!".into()))
+}
+
+/// Mounts otherwise.
+pub(super) async fn mount(actions: &Actions, mount: Mount) -> Result<Value, Fault> {
+    actions.mount(&answer(mount)?).await.map(Value::String)
 }
 
 /// The network interfaces.

@@ -10,9 +10,11 @@ pub mod operations;
 pub mod plugins;
 pub mod services;
 
+use crate::actions::Actions;
 use crate::agent_log::AgentLog;
 use crate::clock::BoardClock;
 use crate::forward::Services;
+use crate::home::Home;
 use crate::operations::Operations;
 use device::Device;
 use plugins::Plugins;
@@ -25,6 +27,10 @@ use std::sync::Arc;
 pub struct RealBoard {
     /// The board itself.
     pub device: Device,
+    /// What its owner lets the cloud do to the machine.
+    pub(crate) actions: Actions,
+    /// Its folder.
+    pub home: Home,
     /// What was injected.
     pub plugins: Plugins,
     /// What can be reached.
@@ -45,6 +51,13 @@ impl Board for RealBoard {
             Call::DeviceReboot(delay) => self.device.reboot(delay),
             Call::DeviceRestartLR(delay) => self.device.restart_agent(delay),
             Call::DeviceNetConfig => device::network(),
+            Call::DeviceUpgradeLR(upgrade) => {
+                device::upgrade(&self.device, &self.actions, upgrade).await
+            }
+            Call::DevicePkgOperation(operation) => device::package(&self.actions, operation).await,
+            Call::DeviceMountFs(mount) => device::mount(&self.actions, mount).await,
+            Call::DeviceRestSubmit(submission) => self.actions.submit(&answer(submission)?).await,
+            Call::DeviceFactoryReset => self.factory_reset().await,
             Call::DeviceLogs(read) => logs::agent(&self.log, read).await,
             Call::PluginInject(inject) => self.plugins.inject(*inject).await,
             Call::PluginRemove(plugin) => self.plugins.remove(plugin).await,
@@ -62,6 +75,18 @@ impl Board for RealBoard {
             Call::ServicesStatus => services::status(&self.services),
             Call::OperationCancel(operation) => operations::cancel(&self.operations, operation),
         }
+    }
+}
+
+impl RealBoard {
+    /// The plugins and services go at once, the board's name and key after the answer has left.
+    async fn factory_reset(&self) -> Result<Value, Fault> {
+        self.actions.may_reset()?;
+        tracing::warn!("factory reset on request");
+        self.services.clear().await?;
+        self.plugins.clear().await?;
+        self.device.reset(self.home.clone());
+        Ok(Value::String("Device reset completed".into()))
     }
 }
 

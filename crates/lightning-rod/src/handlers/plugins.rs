@@ -125,6 +125,14 @@ impl Plugins {
         Ok(Value::String("plugin removed".into()))
     }
 
+    /// Removes all of them.
+    pub(super) async fn clear(&self) -> Result<(), Fault> {
+        for (plugin, _) in self.table.rows_by_key() {
+            self.remove(plugin).await?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn call(&self, run: Run, cancel: Cancel) -> Result<Value, Fault> {
         let row = self.row(run.plugin)?;
         if row.mode != Mode::Sync {

@@ -3,6 +3,7 @@
 //! Upstream's router lets anybody call anything, so whatever changes the machine beyond plugins and services is off until the
 //! board's owner allows it in so many words.
 
+use super::grants::{Grants, all_package_commands};
 use crate::error::Error;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -52,7 +53,6 @@ pub enum Certificate {
 
 impl Default for Upstream {
     fn default() -> Self {
-        let commands = ["install", "update", "upgrade", "remove", "uninstall"];
         Self {
             settings: None,
             allow_anonymous: false,
@@ -61,7 +61,7 @@ impl Default for Upstream {
             alive_every_s: 600,
             rest_prefixes: Vec::new(),
             package_managers: Vec::new(),
-            package_commands: commands.map(str::to_owned).to_vec(),
+            package_commands: all_package_commands(),
             upgrade_command: None,
             mount_rw_command: None,
             mount_ro_command: None,
@@ -79,24 +79,20 @@ impl Upstream {
         if !(1..=86_400).contains(&self.alive_every_s) {
             return wrong("upstream.alive_every_s lies in 1..=86400".into());
         }
-        if let Err(why) = crate::upstream::check_prefixes(&self.rest_prefixes) {
-            return wrong(format!("upstream.rest_prefixes: {why}"));
-        }
-        if let Err(why) =
-            crate::upstream::check_packages(&self.package_managers, &self.package_commands)
-        {
-            return wrong(why);
-        }
-        let commands = [
-            ("upgrade_command", &self.upgrade_command),
-            ("mount_rw_command", &self.mount_rw_command),
-            ("mount_ro_command", &self.mount_ro_command),
-        ];
-        let is_empty =
-            |command: &Option<String>| command.as_ref().is_some_and(|c| c.trim().is_empty());
-        match commands.into_iter().find(|(_, command)| is_empty(command)) {
-            Some((key, _)) => wrong(format!("upstream.{key} is empty; leave it out to refuse")),
-            None => Ok(()),
+        self.grants().check()
+    }
+
+    /// What is allowed.
+    pub(crate) fn grants(&self) -> Grants {
+        Grants {
+            section: "upstream",
+            rest_prefixes: self.rest_prefixes.clone(),
+            package_managers: self.package_managers.clone(),
+            package_commands: self.package_commands.clone(),
+            upgrade_command: self.upgrade_command.clone(),
+            mount_rw_command: self.mount_rw_command.clone(),
+            mount_ro_command: self.mount_ro_command.clone(),
+            factory_reset: self.factory_reset,
         }
     }
 }

@@ -9,7 +9,6 @@ use super::method::{Method, Pace};
 use super::plugins::Plugins;
 use super::reply::Reply;
 use super::request;
-use super::rest::Rest;
 use super::services::Services;
 use super::settings_file::SettingsFile;
 use crate::clock::BoardClock;
@@ -40,9 +39,7 @@ pub(super) struct Shared {
     pub(super) device: Device,
     pub(super) plugins: Plugins,
     pub(super) services: Services,
-    pub(super) rest: Rest,
     pub(super) file: SettingsFile,
-    pub(super) may_reset: bool,
     pub(super) clock: Arc<BoardClock>,
     pub(super) tasks: Tasks,
     /// The session that stands now.
@@ -105,7 +102,7 @@ impl UpstreamBoard {
     }
 
     async fn handle(&self, method: Method, arguments: &[Value]) -> Result<Reply, String> {
-        let Shared { device, plugins, services, rest, clock, .. } = &*self.shared;
+        let Shared { device, plugins, services, clock, .. } = &*self.shared;
         let argument = |at: usize| arguments.get(at).unwrap_or(&Value::Null);
         let now = clock.now();
         match method {
@@ -116,7 +113,7 @@ impl UpstreamBoard {
             Method::DeviceNetConfig => Ok(device.network()),
             Method::DeviceMountFs => device.mount(argument(0)).await,
             Method::DeviceFactoryReset => self.factory_reset().await,
-            Method::DeviceRestSubmit => rest.submit(argument(0)).await,
+            Method::DeviceRestSubmit => device.submit(argument(0)).await,
             Method::PluginInject => plugins.inject(argument(0), argument(1), &moment(now)).await,
             Method::PluginCall => plugins.call(argument(0), argument(1).clone()).await,
             Method::PluginStart => plugins.start(argument(0), argument(1).clone()).await,
@@ -147,9 +144,9 @@ impl UpstreamBoard {
                 let text = format!("Executing '{command}' operation on package '{package}'");
                 (text, Box::pin(package_operation(operation.words)) as Work)
             }),
-            Method::DeviceUpgradeLR => device.upgrade(parameters).map(|(words, version)| {
-                let text = format!("LR upgrading to {version} version...");
-                (text, Box::pin(self.clone().upgrade(words)) as Work)
+            Method::DeviceUpgradeLR => device.upgrade(parameters).map(|upgrade| {
+                let text = format!("LR upgrading to {} version...", upgrade.version);
+                (text, Box::pin(self.clone().upgrade(upgrade.words)) as Work)
             }),
             _ => Err(format!("{} is not done later", method.word())),
         };
@@ -206,13 +203,8 @@ impl UpstreamBoard {
 
     /// Takes everything away that the cloud put here, and the board's identity, and starts anew.
     async fn factory_reset(&self) -> Result<Reply, String> {
-        let Shared { device, plugins, services, file, may_reset, .. } = &*self.shared;
-        if !may_reset {
-            return Err(
-                "this board's owner does not allow it; set upstream.factory_reset in its settings"
-                    .into(),
-            );
-        }
+        let Shared { device, plugins, services, file, .. } = &*self.shared;
+        device.may_reset()?;
         tracing::warn!("factory reset on request");
         services.clear().await?;
         plugins.clear().await?;

@@ -11,24 +11,19 @@
 mod board;
 mod book;
 mod cloud;
-mod command;
 mod control;
 mod device;
 mod method;
-mod packages;
 mod plugins;
 mod reply;
 mod request;
-mod rest;
 mod services;
 mod settings_file;
-mod target;
 mod tunnel;
 
-pub(crate) use packages::check_packages;
 pub(crate) use settings_file::{SettingsFile, Stage};
-pub(crate) use target::check_prefixes;
 
+use crate::actions::Actions;
 use crate::clock::BoardClock;
 use crate::cloud::Cloud;
 use crate::engine::{GRACE, Outcome, PLUGIN_GRACE, State, runtime};
@@ -41,7 +36,6 @@ use base::tasks::{Shutdown, Tasks};
 use board::{Shared, UpstreamBoard};
 use control::Control;
 use plugins::Plugins;
-use rest::Rest;
 use runtime::Runtime;
 use serde_json::{Map, Value, json};
 use services::Services;
@@ -215,16 +209,15 @@ fn assemble(
     let trust = cloud::trust(&settings);
     let server = Cloud::new(&tunnels, "", trust.clone(), Arc::clone(&clock))?;
     let address = tunnels.parse().map_err(crate::cloud::Error::Address)?;
+    let actions = Actions::new(settings.upstream.grants(), trust, Arc::clone(&clock));
     let way = tunnel::Way::new(server, address, me.uuid.to_string(), settings.liveness());
     Ok(UpstreamBoard::new(Shared {
         uuid: me.uuid.to_string(),
         agent: me.agent.clone(),
-        device: device::Device::new(Arc::clone(&settings), native),
+        device: device::Device::new(actions, native),
         plugins,
         services: Services::open(home.dir(), way)?,
-        rest: Rest::new(settings.upstream.rest_prefixes.clone(), trust, Arc::clone(&clock)),
         file: control.file.clone(),
-        may_reset: settings.upstream.factory_reset,
         clock,
         tasks: commands.clone(),
         line: watch::Sender::new(None),

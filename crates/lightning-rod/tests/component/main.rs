@@ -7,6 +7,7 @@
     reason = "what helps a test fails the test"
 )]
 
+mod actions;
 mod boot;
 mod cloud;
 mod command_line;

@@ -14,9 +14,11 @@ pub struct ProjectRow {
     pub name: String,
     /// Whether one may sign in to it.
     pub enabled: bool,
+    /// Whether its boards may be upstream ones; settings may allow it too.
+    pub allow_legacy: bool,
 }
 
-const PROJECT: &str = "SELECT id, name, enabled FROM projects";
+const PROJECT: &str = "SELECT id, name, enabled, allow_legacy FROM projects";
 
 /// Stores a new project.
 ///
@@ -26,11 +28,12 @@ pub async fn create_project(tx: &mut Tx, project: &ProjectRow) -> Result<(), Err
     check_name("project", &project.name)?;
     let statement = Statement::new(
         "create a project",
-        "INSERT INTO projects (id, name, enabled) VALUES ($1, $2, $3)",
+        "INSERT INTO projects (id, name, enabled, allow_legacy) VALUES ($1, $2, $3, $4)",
     )
     .bind(&project.id)
     .bind(project.name.as_str())
-    .bind(project.enabled);
+    .bind(project.enabled)
+    .bind(project.allow_legacy);
     tx.execute(statement).await.map_err(|error| error.duplicate_as("project", "name"))?;
     Ok(())
 }
@@ -81,7 +84,7 @@ pub async fn projects_of<'e>(
     all(from, statement, read_project).await
 }
 
-/// Changes name and enabled of a project.
+/// Changes name and permissions of a project.
 ///
 /// # Errors
 /// There is none of this id, or another one has this name.
@@ -89,10 +92,11 @@ pub async fn update_project(tx: &mut Tx, project: &ProjectRow) -> Result<(), Err
     check_name("project", &project.name)?;
     let statement = Statement::new(
         "update a project",
-        "UPDATE projects SET name = $1, enabled = $2 WHERE id = $3",
+        "UPDATE projects SET name = $1, enabled = $2, allow_legacy = $3 WHERE id = $4",
     )
     .bind(project.name.as_str())
     .bind(project.enabled)
+    .bind(project.allow_legacy)
     .bind(&project.id);
     let rows =
         tx.execute(statement).await.map_err(|error| error.duplicate_as("project", "name"))?;
@@ -100,5 +104,10 @@ pub async fn update_project(tx: &mut Tx, project: &ProjectRow) -> Result<(), Err
 }
 
 fn read_project(row: &Row) -> Result<ProjectRow, Error> {
-    Ok(ProjectRow { id: row.parse("id")?, name: row.text("name")?, enabled: row.yes("enabled")? })
+    Ok(ProjectRow {
+        id: row.parse("id")?,
+        name: row.text("name")?,
+        enabled: row.yes("enabled")?,
+        allow_legacy: row.yes("allow_legacy")?,
+    })
 }

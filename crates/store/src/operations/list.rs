@@ -17,6 +17,8 @@ pub struct Filter {
     pub method: Option<String>,
     /// Of this kind.
     pub kind: Option<Kind>,
+    /// Parts of this request to many boards.
+    pub main: Option<OperationId>,
 }
 
 /// A line of an operation's history.
@@ -44,7 +46,7 @@ pub async fn list<'e>(
     statement.and_equals("project", scope).and_equals("board", filter.board);
     statement.and_equals("state", filter.state.map(State::word));
     statement.and_equals("method", filter.method.as_deref());
-    statement.and_equals("kind", filter.kind.map(Kind::word));
+    statement.and_equals("kind", filter.kind.map(Kind::word)).and_equals("main", filter.main);
     all(from, statement.page("id", page), read).await
 }
 

@@ -14,7 +14,7 @@ pub use ending::ended;
 pub use list::{Filter, HistoryRow, expired, history, list, next_deadline, open_for_board};
 pub(crate) use moves::abandon_all;
 use moves::note;
-pub use moves::{advance, request_cancel};
+pub use moves::{advance, remark, request_cancel};
 pub use query::{QueryRecord, record_query};
 pub use trim::trim;
 
@@ -108,6 +108,8 @@ pub struct OperationRow {
     pub cancel_requested: bool,
     /// What it is about, such as `{"plugin": …}`.
     pub subject: Option<Value>,
+    /// The request to many boards that it is a part of.
+    pub main: Option<OperationId>,
     /// Grows with every change (ETag).
     pub revision: i64,
     /// Whether the board is an upstream one.
@@ -135,6 +137,8 @@ pub struct NewOperation {
     pub deadline: Timestamp,
     /// What it is about.
     pub subject: Option<Value>,
+    /// The request to many boards that it is a part of.
+    pub main: Option<OperationId>,
     /// How it begins.
     pub start: Start,
 }
@@ -149,13 +153,13 @@ pub enum Start {
 }
 
 const SELECT: &str = "SELECT id, project, board, kind, method, arguments, state, idempotent, created_by, created_at, \
-     deadline, sent_at, ended_at, result, fault, attempts, cancel_requested, subject, revision, \
+     deadline, sent_at, ended_at, result, fault, attempts, cancel_requested, subject, revision, main, \
      EXISTS (SELECT 1 FROM upstream_boards u WHERE u.board = operations.board AND u.legacy = 1) AS legacy \
      FROM operations WHERE 1 = 1";
 
 /// As [`SELECT`], without what may be large: a list of a thousand rows must not fill the memory.
 const SELECT_LIGHT: &str = "SELECT id, project, board, kind, method, 'null' AS arguments, state, idempotent, created_by, \
-     created_at, deadline, sent_at, ended_at, NULL AS result, fault, attempts, cancel_requested, subject, revision, \
+     created_at, deadline, sent_at, ended_at, NULL AS result, fault, attempts, cancel_requested, subject, revision, main, \
      EXISTS (SELECT 1 FROM upstream_boards u WHERE u.board = operations.board AND u.legacy = 1) AS legacy \
      FROM operations WHERE 1 = 1";
 
@@ -169,8 +173,8 @@ pub async fn submit(tx: &mut Tx, new: NewOperation) -> Result<OperationRow, Erro
     let statement = Statement::new(
         "store an operation",
         "INSERT INTO operations (id, project, board, kind, method, arguments, state, idempotent, created_by, created_at, \
-         deadline, attempts, cancel_requested, subject, revision) \
-         VALUES ($1, $2, $3, 'command', $4, $5, 'pending', $6, $7, $8, $9, 0, 0, $10, 1)",
+         deadline, attempts, cancel_requested, subject, revision, main) \
+         VALUES ($1, $2, $3, 'command', $4, $5, 'pending', $6, $7, $8, $9, 0, 0, $10, 1, $11)",
     )
     .bind(new.id)
     .bind(&new.project)
@@ -181,7 +185,8 @@ pub async fn submit(tx: &mut Tx, new: NewOperation) -> Result<OperationRow, Erro
     .bind(new.created_by.as_ref())
     .bind(now)
     .bind(new.deadline)
-    .bind(new.subject.as_ref().map(json).transpose()?);
+    .bind(new.subject.as_ref().map(json).transpose()?)
+    .bind(new.main);
     let done = tx.execute(statement).await;
     done.map_err(|error| error.missing_as("board").duplicate_as(WHAT, "id"))?;
     let row = get(&mut *tx, None, new.id).await?;
@@ -242,6 +247,7 @@ fn read(row: &Row) -> Result<OperationRow, Error> {
         attempts: row.number("attempts")?,
         cancel_requested: row.yes("cancel_requested")?,
         subject: row.json_optional("subject")?,
+        main: row.parse_optional("main")?,
         revision: row.int("revision")?,
         legacy: row.yes("legacy")?,
     })

@@ -101,6 +101,25 @@ pub async fn request_cancel(
     Ok(row)
 }
 
+/// Adds a line to the history of an operation that the board is working on; to any other nothing.
+///
+/// # Errors
+/// There is none of this id.
+pub async fn remark(tx: &mut Tx, id: OperationId, text: &str) -> Result<(), Error> {
+    let old = get(&mut *tx, None, id).await?;
+    if old.state != State::Running {
+        return Ok(());
+    }
+    let row = OperationRow { revision: old.revision.saturating_add(1), ..old };
+    let statement =
+        Statement::new("note an operation", "UPDATE operations SET revision = $1 WHERE id = $2")
+            .bind(row.revision)
+            .bind(id);
+    tx.execute(statement).await?;
+    let now = tx.now();
+    note(tx, &row, now, text).await
+}
+
 /// Ends what is open for a board that is given up: pending ones are withdrawn, running ones stay undecided.
 pub(crate) async fn abandon_all(tx: &mut Tx, board: BoardId) -> Result<(), Error> {
     let now = tx.now();

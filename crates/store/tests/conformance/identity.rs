@@ -9,7 +9,12 @@ use store::identity::{self, CredentialRow, ProjectRow, UserRow};
 #[tokio::test]
 async fn names_of_projects_and_users_are_unique_and_found_again() {
     let world = World::new().await;
-    let project = ProjectRow { id: ProjectId::new(), name: "city".into(), enabled: true };
+    let project = ProjectRow {
+        id: ProjectId::new(),
+        name: "city".into(),
+        enabled: true,
+        allow_legacy: false,
+    };
     let user = user("ada");
     let (p, u) = (project.clone(), user.clone());
     let create = world.write(move |tx| {
@@ -116,7 +121,12 @@ async fn an_application_credential_is_its_users_alone() {
 #[tokio::test]
 async fn an_overlong_name_is_refused_before_it_is_stored() {
     let world = World::new().await;
-    let project = ProjectRow { id: ProjectId::new(), name: "x".repeat(256), enabled: true };
+    let project = ProjectRow {
+        id: ProjectId::new(),
+        name: "x".repeat(256),
+        enabled: true,
+        allow_legacy: false,
+    };
     let create = world
         .write(move |tx| Box::pin(async move { identity::create_project(tx, &project).await }));
     assert!(matches!(create.await, Err(Error::Invalid(_))));

@@ -13,6 +13,7 @@ mod identity;
 mod operations;
 mod paging;
 mod plugins;
+mod requests;
 mod upstream;
 mod world;
 mod writes;

@@ -105,6 +105,7 @@ async fn a_project_has_no_legacy_boards_unless_it_is_marked() {
         id: world.project.clone(),
         name: "city".into(),
         enabled: true,
+        allow_legacy: false,
     };
     let id = project.id.clone();
     world

@@ -157,6 +157,7 @@ impl World {
             deadline: self.in_an_hour(),
             subject: None,
             start: store::operations::Start::Pending,
+            main: None,
         }
     }
 

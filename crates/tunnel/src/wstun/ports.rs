@@ -6,20 +6,41 @@
 use std::collections::HashMap;
 use std::num::NonZeroU16;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
 /// A port's cut, held by all that hangs on it.
+#[derive(Debug, Default)]
+pub(super) struct Cut {
+    made: watch::Sender<bool>,
+    /// Connections that are carried now.
+    carried: AtomicUsize,
+}
+
+/// A connection that is carried, counted as long as this lives.
 #[derive(Debug)]
-pub(super) struct Cut(watch::Sender<bool>);
+pub(super) struct Carried<'a>(&'a Cut);
+
+impl Drop for Carried<'_> {
+    fn drop(&mut self) {
+        self.0.carried.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl Cut {
     /// Returns when the port is cut.
     pub(super) async fn made(&self) {
         // The sender lives as long as `self`.
-        let _ = self.0.subscribe().wait_for(|made| *made).await;
+        let _ = self.made.subscribe().wait_for(|made| *made).await;
+    }
+
+    /// Counts one connection.
+    pub(super) fn carry(&self) -> Carried<'_> {
+        self.carried.fetch_add(1, Ordering::Relaxed);
+        Carried(self)
     }
 }
 
@@ -83,7 +104,7 @@ impl Ports {
         let contest = Arc::<Contest>::default();
         state.controls.insert(port, Arc::clone(&contest));
         let alive = state.cuts.get(&port).and_then(Weak::upgrade);
-        let cut = alive.unwrap_or_else(|| Arc::new(Cut(watch::Sender::new(false))));
+        let cut = alive.unwrap_or_else(|| Arc::new(Cut::default()));
         state.cuts.insert(port, Arc::downgrade(&cut));
         Ok(PortGuard { ports: Arc::clone(self), port, contest, cut })
     }
@@ -91,8 +112,14 @@ impl Ports {
     /// Cuts a port. Who takes it afterwards starts afresh.
     pub(super) fn cut(&self, port: NonZeroU16) {
         if let Some(cut) = self.lock().cuts.remove(&port).and_then(|cut| cut.upgrade()) {
-            cut.0.send_replace(true);
+            cut.made.send_replace(true);
         }
+    }
+
+    /// Connections of a port that are carried now.
+    pub(super) fn connections(&self, port: NonZeroU16) -> usize {
+        let cut = self.lock().cuts.get(&port).and_then(Weak::upgrade);
+        cut.map_or(0, |cut| cut.carried.load(Ordering::Relaxed))
     }
 
     pub(super) fn len(&self) -> usize {

@@ -107,6 +107,7 @@ impl<P: Policy> Server<P> {
                 let Client { stream, cut, place } = client;
                 drop(place);
                 let linger = self.hall.settings.linger;
+                let _carried = cut.carry();
                 let moved = pump(socket, stream, Start::WhenHeard, linger, cut.made()).await;
                 drop(permit);
                 Ok(Served::Data(moved?))
@@ -117,6 +118,11 @@ impl<P: Policy> Server<P> {
     /// Cuts a port: its control socket is closed, its waiting clients and its connections are reset.
     pub fn cut(&self, port: NonZeroU16) {
         self.hall.ports.cut(port);
+    }
+
+    /// Connections that a port carries now; those that wait for their data socket are not among them.
+    pub fn connections(&self, port: NonZeroU16) -> usize {
+        self.hall.ports.connections(port)
     }
 
     /// Counters.

@@ -39,6 +39,11 @@ pub(super) async fn ask(
         | Method::DeviceReboot
         | Method::DeviceRestartLR
         | Method::DeviceNetConfig
+        | Method::DeviceUpgradeLR
+        | Method::DevicePkgOperation
+        | Method::DeviceMountFs
+        | Method::DeviceRestSubmit
+        | Method::DeviceFactoryReset
         | Method::PluginRemove
         | Method::PluginStop
         | Method::PluginStatus

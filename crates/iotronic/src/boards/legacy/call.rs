@@ -7,7 +7,7 @@ use super::config::bare;
 use super::{Legacy, agent};
 use crate::boards::call::{Failure, failure};
 use crate::boards::registry::{Lead, Online};
-use crate::boards::{AGENT, Boards};
+use crate::boards::{AGENT, Boards, GOES_ON};
 use model::{BoardId, Kind, OperationId, ProjectId, Timestamp};
 use rpc::envelope::Verdict;
 use rpc::{Envelope, Fault, Request, uri};
@@ -16,6 +16,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use wamp::uri::error;
 use wamp::{Arguments, CallError, CallOptions};
+
+/// Longest word of a board about what goes on, in characters; the rest is dropped.
+const MAX_WORD: usize = 500;
 
 /// Calls what `request` names, with the arguments a native board would be sent.
 pub(in crate::boards) async fn call(
@@ -43,9 +46,24 @@ pub(in crate::boards) async fn call(
     let answer = answer.list.first().cloned().unwrap_or_default();
     let mut envelope = Envelope::parse(&answer).map_err(Failure::Garbage)?;
     if envelope.result == Verdict::Running {
+        note_that_it_goes_on(boards, request.uuid, &envelope.message);
         envelope = notified(online, end, result).await?;
     }
     Ok(understand(&request.action, subject.as_ref(), envelope))
+}
+
+/// Into the history of the command; a question has none.
+fn note_that_it_goes_on(boards: &Boards, id: OperationId, said: &Value) {
+    let said = said.as_str().map_or_else(|| said.to_string(), str::to_owned);
+    let text = format!("{GOES_ON}{}", said.chars().take(MAX_WORD).collect::<String>());
+    boards.store().write_behind(move |tx| {
+        Box::pin(async move {
+            match store::operations::remark(tx, id, &text).await {
+                Err(store::Error::NotFound { .. }) => Ok(()),
+                other => other,
+            }
+        })
+    });
 }
 
 /// The result that comes later.
@@ -95,7 +113,7 @@ fn row(request: &Request) -> Value {
         "id": request.created_at.micros(),
         "uuid": request.uuid,
         "destination_uuid": request.destination_uuid,
-        "main_request_uuid": null,
+        "main_request_uuid": request.main_request_uuid,
         "pending_requests": 0,
         "status": request.status,
         "project": request.project,

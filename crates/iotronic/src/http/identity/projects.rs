@@ -2,6 +2,7 @@
 
 use super::{DOMAIN, Filter, collection, id, write};
 use crate::app::access::Caller;
+use crate::app::projects;
 use crate::cloud::Cloud;
 use crate::http::answer::{Answer, Failure, nothing};
 use crate::http::extract::{Body, Path, Query};
@@ -17,15 +18,27 @@ use store::identity::{self, ProjectRow};
 
 /// `{"project": {…}}`.
 #[derive(Deserialize)]
-pub(crate) struct Wrapped {
-    project: NewProject,
+pub(crate) struct Wrapped<T> {
+    project: T,
 }
 
+/// A project to make.
 #[derive(Deserialize)]
-struct NewProject {
+pub(crate) struct NewProject {
     name: String,
     #[serde(default = "yes")]
     enabled: bool,
+    /// Ours: whether its boards may be upstream ones.
+    #[serde(default)]
+    allow_legacy: bool,
+}
+
+/// What an administrator changes.
+#[derive(Deserialize)]
+pub(crate) struct ProjectChange {
+    name: Option<String>,
+    enabled: Option<bool>,
+    allow_legacy: Option<bool>,
 }
 
 fn yes() -> bool {
@@ -36,9 +49,10 @@ fn yes() -> bool {
 pub(crate) async fn create(
     _: Caller,
     State(cloud): State<Cloud>,
-    Body(Wrapped { project }): Body<Wrapped>,
+    Body(Wrapped { project }): Body<Wrapped<NewProject>>,
 ) -> Answer {
-    let row = ProjectRow { id: ProjectId::new(), name: project.name, enabled: project.enabled };
+    let NewProject { name, enabled, allow_legacy } = project;
+    let row = ProjectRow { id: ProjectId::new(), name, enabled, allow_legacy };
     let shown = json!({ "project": view(&cloud, &row) });
     write(&cloud, move |tx| Box::pin(async move { identity::create_project(tx, &row).await }))
         .await?;
@@ -64,6 +78,22 @@ pub(crate) async fn show(
     Path(project): Path<String>,
 ) -> Answer<Json<Value>> {
     let row = identity::get_project(&cloud.store, &id(&project, "project")?).await?;
+    Ok(Json(json!({ "project": view(&cloud, &row) })))
+}
+
+/// Change a project.
+pub(crate) async fn change(
+    _: Caller,
+    State(cloud): State<Cloud>,
+    Path(project): Path<String>,
+    Body(Wrapped { project: change }): Body<Wrapped<ProjectChange>>,
+) -> Answer<Json<Value>> {
+    let mut row = identity::get_project(&cloud.store, &id(&project, "project")?).await?;
+    row.name = change.name.unwrap_or(row.name);
+    row.enabled = change.enabled.unwrap_or(row.enabled);
+    row.allow_legacy = change.allow_legacy.unwrap_or(row.allow_legacy);
+    projects::update(&cloud, &row).await?;
+    cloud.sign_in.forget_grants();
     Ok(Json(json!({ "project": view(&cloud, &row) })))
 }
 
@@ -128,7 +158,7 @@ fn assignment(
 fn view(cloud: &Cloud, row: &ProjectRow) -> Value {
     json!({
         "id": row.id, "name": row.name, "enabled": row.enabled, "domain_id": DOMAIN, "parent_id": DOMAIN,
-        "is_domain": false, "description": "", "tags": [], "options": {},
+        "is_domain": false, "description": "", "allow_legacy": row.allow_legacy, "tags": [], "options": {},
         "links": { "self": format!("{}/identity/v3/projects/{}", cloud.public_url, row.id) },
     })
 }

@@ -8,7 +8,7 @@ use super::body::{Asker, Attributes, Raw, Use};
 use super::fault::{invalid, not_connected, on_board, translated};
 use crate::app::access::Caller;
 use crate::app::operations::{self, Order};
-use crate::app::{self, devices};
+use crate::app::{self, actions, devices};
 use crate::cloud::Cloud;
 use crate::http::answer::{Answer, Failure};
 use crate::http::extract::Path;
@@ -17,11 +17,16 @@ use axum::Json;
 use axum::extract::State;
 use model::Kind;
 use model::operation::State as Stands;
-use rpc::Call;
-use rpc::device::{Delay, Echo, MIN_DELAY_S};
+use rpc::{Call, Method, Nature};
 use serde_json::Value;
+use std::time::Duration;
 use store::boards::BoardRow;
 use store::operations::OperationRow;
+
+/// Seconds that upgrades and package operations may take.
+const LONG_S: u64 = 3600;
+/// A board that refuses one of them does so within this time.
+const REFUSED_WITHIN: Duration = Duration::from_secs(5);
 
 /// `POST /v1/boards/{board}/action`.
 pub(super) async fn board(
@@ -34,41 +39,43 @@ pub(super) async fn board(
     let action = body.wanted("action", "Action")?;
     let parameters = body.object("parameters")?.unwrap_or_default();
     let board = present(&cloud, &asker.0, &board).await?;
-    let call = call(&action, &parameters, &body)?;
-    let said = match &call {
-        Call::DeviceReboot(_) | Call::DeviceRestartLR(_) => {
+    let call = actions::read(&action, parameters).map_err(invalid)?;
+    let said = match call.method() {
+        Method::DeviceUpgradeLR | Method::DevicePkgOperation => {
+            begin(&cloud, &asker.0, board, &action, call).await?
+        }
+        method if method.nature() == Nature::Query => {
+            ask(&cloud, &asker.0, &board, &action, call).await?
+        }
+        _ => {
             let order = order(&asker.0)?;
             let given = operations::command(&cloud, order, board.clone(), call).await;
             ended(&board, &action, given.map_err(translated)?)?
         }
-        _ => ask(&cloud, &asker.0, &board, &action, call).await?,
     };
     Ok(Json(if said.is_null() { Value::from(action) } else { said }))
 }
 
-fn call(action: &str, parameters: &Value, body: &Attributes) -> Result<Call, Failure> {
-    let delay = || match parameters.get("delay") {
-        None | Some(Value::Null) => Ok(Delay { delay: MIN_DELAY_S }),
-        Some(value) => {
-            let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
-            let delay = number.and_then(|number| u32::try_from(number).ok());
-            delay
-                .map(|delay| Delay { delay })
-                .ok_or_else(|| body.wrong("delay", value, "Seconds are wanted."))
-        }
-    };
-    let say = || match parameters.get("say") {
-        Some(Value::String(say)) => say.clone(),
-        Some(value) => value.to_string(),
-        None => String::new(),
-    };
-    match action {
-        "DevicePing" => Ok(Call::DevicePing),
-        "DeviceEcho" => Ok(Call::DeviceEcho(Echo { say: say() })),
-        "DeviceNetConfig" => Ok(Call::DeviceNetConfig),
-        "DeviceReboot" => Ok(Call::DeviceReboot(delay()?)),
-        "DeviceRestartLR" => Ok(Call::DeviceRestartLR(delay()?)),
-        _ => Err(invalid(format_args!("Invalid Action {action} for the board."))),
+/// What takes long is answered when the board says that it goes on, as upstream does, or does not refuse it at once.
+async fn begin(
+    cloud: &Cloud,
+    caller: &Caller,
+    board: BoardRow,
+    action: &str,
+    call: Call,
+) -> Result<Value, Failure> {
+    let commanding = Commanding { wait: None, deadline: Some(LONG_S) };
+    let order = Order::new(caller, commanding)?;
+    let given = operations::command(cloud, order, board.clone(), call).await.map_err(translated)?;
+    let (row, word) =
+        operations::wait_for_word(cloud, given.id, REFUSED_WITHIN).await.map_err(translated)?;
+    match word {
+        Some(word) => Ok(Value::String(word)),
+        None if row.state.has_ended() => ended(&board, action, row),
+        None => Ok(Value::String(format!(
+            "{action} goes on; its result will be at /v1/requests/{}/results",
+            row.id
+        ))),
     }
 }
 

@@ -177,7 +177,7 @@ pub(super) async fn remove(
 }
 
 fn view(row: &InjectionRow) -> Value {
-    let is_updated = row.revision_injected.is_some_and(|revision| revision > 1);
+    let is_updated = row.times > 1;
     json!({
         "plugin": row.plugin,
         "status": if is_updated { "updated" } else { "injected" },

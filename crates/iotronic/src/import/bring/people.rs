@@ -15,7 +15,7 @@ const NO_PASSWORD: &str = "!";
 pub(super) async fn bring(store: &Store, found: &Found, report: &mut Report) -> Result<(), Error> {
     let projects = projects_of(found).into_iter().map(|id| {
         let name = found.people.project_name(&id);
-        ProjectRow { id, name, enabled: true }
+        ProjectRow { id, name, enabled: true, allow_legacy: false }
     });
     in_batches(store, projects.collect(), report, |tx, row, said| Box::pin(project(tx, row, said)))
         .await?;

@@ -160,7 +160,9 @@ async fn injection(tx: &mut Tx, row: Injection, report: &mut Report) -> Result<(
         revision_injected: Some(plugin.revision),
         ..InjectionChange::default()
     };
-    injections::update(tx, row.board, row.plugin, change).await?;
+    for _ in 0..row.times {
+        injections::update(tx, row.board, row.plugin, change.clone()).await?;
+    }
     report.created(Noun::Injection);
     Ok(())
 }

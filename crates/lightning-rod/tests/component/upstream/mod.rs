@@ -4,7 +4,7 @@ mod files;
 mod handshake;
 mod page;
 mod procedures;
-mod rest;
+pub(crate) mod rest;
 pub(crate) mod script;
 mod services;
 

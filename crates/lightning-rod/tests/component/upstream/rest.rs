@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 /// Answers every request with what `answer` makes of its first line; keeps the requests.
-async fn web(answer: fn(&str) -> String) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+pub(crate) async fn web(answer: fn(&str) -> String) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let seen = Arc::<Mutex<Vec<String>>>::default();
@@ -33,7 +33,7 @@ async fn web(answer: fn(&str) -> String) -> (SocketAddr, Arc<Mutex<Vec<String>>>
     (address, seen)
 }
 
-fn json_answer(value: &Value) -> String {
+pub(crate) fn json_answer(value: &Value) -> String {
     let body = value.to_string();
     format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }

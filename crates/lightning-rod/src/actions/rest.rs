@@ -3,13 +3,15 @@
 //! Invariants: it reaches only URLs below the prefixes that the board's owner allows, redirects included; what the cloud gives
 //! cannot put a second header or request on the wire; time and sizes are bounded.
 
-use super::reply::Reply;
 use super::target::{Target, encode};
+use super::{failed, wrong};
 use crate::clock::BoardClock;
 use crate::cloud::{Cloud, Trust};
 use crate::http1::{self, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use model::Kind;
+use rpc::Fault;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,45 +64,41 @@ impl Rest {
         Self { prefixes: Arc::new(prefixes), trust, clock }
     }
 
-    /// Does it; the answer's JSON is the message.
-    pub(super) async fn submit(&self, parameters: &Value) -> Result<Reply, String> {
-        if self.prefixes.is_empty() {
-            return Err(
-                "this board's owner does not allow requests; set upstream.rest_prefixes in its \
-                        settings"
-                    .into(),
-            );
-        }
-        let submission = Submission::parse(parameters)?;
+    /// Does it; the answer's JSON.
+    ///
+    /// # Errors
+    /// A parameter is wrong, it leads somewhere else than it may, or there is no answer in JSON.
+    pub(super) async fn submit(&self, parameters: &Value) -> Result<Value, Fault> {
+        let submission = Submission::parse(parameters).map_err(wrong)?;
         let patience = submission.patience;
         let response = tokio::time::timeout(patience, self.follow(submission)).await;
-        let response =
-            response.map_err(|_| format!("no answer within {} s", patience.as_secs()))??;
+        let response = response.map_err(|_| {
+            Fault::new(Kind::Timeout, format!("no answer within {} s", patience.as_secs()))
+        })??;
         let body = &response.message.body;
-        serde_json::from_slice::<Value>(body).map(Reply::success).map_err(|error| {
-            format!(
+        serde_json::from_slice(body).map_err(|error| {
+            failed(format!(
                 "the answer (status {}, {} bytes) is not JSON: {error}",
                 response.status,
                 body.len()
-            )
+            ))
         })
     }
 
-    async fn follow(&self, mut submission: Submission) -> Result<Response, String> {
+    async fn follow(&self, mut submission: Submission) -> Result<Response, Fault> {
         for _ in 0..=MAX_REDIRECTS {
             if !submission.target.is_below(&self.prefixes) {
                 let (base, path) = (&submission.target.base, &submission.target.path);
-                return Err(format!(
-                    "{base}{path} lies below none of this board's upstream.rest_prefixes"
-                ));
+                let text = format!("{base}{path} lies below none of this board's rest_prefixes");
+                return Err(Fault::new(Kind::Forbidden, text));
             }
-            let response = self.exchange(&submission).await?;
+            let response = self.exchange(&submission).await.map_err(failed)?;
             let location = response.message.field("location").filter(|_| submission.follows);
             let Some(location) = location.filter(|_| (300..400).contains(&response.status)) else {
                 return Ok(response);
             };
             let from = submission.target.base.clone();
-            submission.target = submission.target.follow(location)?;
+            submission.target = submission.target.follow(location).map_err(failed)?;
             if submission.target.base != from {
                 submission.forget_secrets();
             }
@@ -108,7 +106,7 @@ impl Rest {
                 (submission.method, submission.body) = ("GET".into(), Vec::new());
             }
         }
-        Err(format!("it redirects more than {MAX_REDIRECTS} times"))
+        Err(failed(format!("it redirects more than {MAX_REDIRECTS} times")))
     }
 
     async fn exchange(&self, submission: &Submission) -> Result<Response, String> {

@@ -43,10 +43,13 @@ pub(super) struct Allowed<'a> {
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Operation {
-    pub(super) command: String,
-    pub(super) package: String,
-    pub(super) words: Vec<String>,
+pub(crate) struct Operation {
+    /// What the manager does.
+    pub(crate) command: String,
+    /// With which package.
+    pub(crate) package: String,
+    /// All words of the command.
+    pub(crate) words: Vec<String>,
 }
 
 /// Checks the two lists of the settings.
@@ -59,12 +62,12 @@ pub(crate) fn check_packages(managers: &[String], commands: &[String]) -> Result
     };
     if let Some(word) = unknown(managers, &MANAGERS) {
         let known = MANAGERS.join(", ");
-        return Err(format!("upstream.package_managers: {word:?} is none of {known}"));
+        return Err(format!("package_managers: {word:?} is none of {known}"));
     }
     match unknown(commands, &COMMANDS) {
         Some(word) => {
             let known = COMMANDS.join(", ");
-            Err(format!("upstream.package_commands: {word:?} is none of {known}"))
+            Err(format!("package_commands: {word:?} is none of {known}"))
         }
         None => Ok(()),
     }
@@ -76,11 +79,6 @@ impl Operation {
     /// # Errors
     /// Something is missing, malformed or not allowed; the text says what.
     pub(super) fn parse(parameters: &Value, allowed: Allowed<'_>) -> Result<Self, String> {
-        if allowed.managers.is_empty() {
-            return Err("this board's owner does not allow package operations; set \
-                        upstream.package_managers in its settings"
-                .into());
-        }
         let manager = word(parameters, "manager")?.ok_or("the package manager is missing")?;
         one_of(&manager, &MANAGERS, allowed.managers, "package manager")?;
         let command = word(parameters, "command")?.ok_or("the operation is missing")?;
@@ -286,7 +284,7 @@ mod tests {
     fn only_what_the_owner_allows_is_done() {
         let none = Allowed { managers: &[], commands: &[] };
         let asked = json!({"manager": "pip", "command": "install", "package": "p"});
-        assert!(Operation::parse(&asked, none).unwrap_err().contains("upstream.package_managers"));
+        assert!(Operation::parse(&asked, none).unwrap_err().contains("not allowed"));
         let (managers, commands) = (["apt".to_owned()], ["install".to_owned()]);
         let allowed = Allowed { managers: &managers, commands: &commands };
         assert!(Operation::parse(&asked, allowed).unwrap_err().contains("not allowed"));
