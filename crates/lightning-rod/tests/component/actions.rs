@@ -33,8 +33,7 @@ fn evil(mark: &std::path::Path) -> Vec<String> {
 fn allowing(dir: &std::path::Path, rest: &str) -> Settings {
     let mut settings = settings();
     let device = &mut settings.device;
-    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    device.package_managers = names(&["apt", "apt-get", "pip", "pip3", "npm"]);
+    device.package_managers = ["apt", "apt-get", "pip", "pip3", "npm"].map(str::to_owned).into();
     device.upgrade_command = Some(format!("sh {} {{version}}", dir.join("upgrade").display()));
     device.mount_ro_command = Some("true".into());
     device.rest_prefixes = vec![rest.to_owned()];
@@ -80,7 +79,7 @@ async fn words_that_would_do_something_else_are_refused_in_every_field() {
     let running = rod.run_with(allowing(rod.dir.path(), "http://127.0.0.1:9/api"));
     cloud.online(board).await;
     let refused = async |method: &str, argument: Value| {
-        let fault = cloud.call(board, method, &[argument.clone()]).await.unwrap_err();
+        let fault = cloud.call(board, method, std::slice::from_ref(&argument)).await.unwrap_err();
         let is_refusal = matches!(fault.kind, Kind::Invalid | Kind::Forbidden);
         assert!(is_refusal, "{method} {argument}: {fault}");
     };
