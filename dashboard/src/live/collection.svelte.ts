@@ -75,6 +75,7 @@ export class Collection<T extends { id: string }> {
     const fresh = new Map<string, T>();
     this.touched.clear();
     try {
+      await live.followed();
       await this.source.each((items) => {
         if (generation !== this.generation) return;
         for (const item of items) {

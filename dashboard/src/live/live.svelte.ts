@@ -19,6 +19,8 @@ class Live {
   private stream: Stream | undefined;
   private losing: ReturnType<typeof setTimeout> | undefined;
   private hiding: ReturnType<typeof setTimeout> | undefined;
+  private following: (() => void)[] = [];
+  private wasOpen = false;
 
   /** Follows the events of the project signed in to, from now on. */
   start(): void {
@@ -28,9 +30,10 @@ class Live {
         if (frame.event === 'gap') this.resync();
         else this.hear(frame.data);
       },
-      state: (state) => this.changed(state),
+      state: (state) => this.stream === stream && this.changed(state),
     });
     this.stream = stream;
+    this.wasOpen = false;
     stream.open();
     document.addEventListener('visibilitychange', this.seen);
     window.addEventListener('online', this.seen);
@@ -41,6 +44,12 @@ class Live {
     this.stream = undefined;
     document.removeEventListener('visibilitychange', this.seen);
     window.removeEventListener('online', this.seen);
+  }
+
+  /** Once events are heard, or cannot be: whatever is read from then on misses nothing that follows. */
+  followed(): Promise<void> {
+    if (this.state !== 'connecting') return Promise.resolve();
+    return new Promise((done) => this.following.push(done));
   }
 
   /** Hears every event until the returned function is called. */
@@ -77,11 +86,19 @@ class Live {
 
   private changed(state: StreamState): void {
     this.state = state;
+    if (state !== 'connecting') this.following.splice(0).forEach((done) => done());
     clearTimeout(this.losing);
+    if (state === 'open') this.opened();
     if (state === 'open') this.lost = false;
     else if (state === 'refused') this.lost = true;
     // A hiccup of a moment is nobody's business.
     else if (state === 'lost' && !this.lost) this.losing = setTimeout(() => (this.lost = true), 600);
+  }
+
+  /** A stream that never heard an event cannot say where it was: what happened while it was away is read anew. */
+  private opened(): void {
+    if (this.wasOpen && !this.stream?.resumes) this.resync();
+    this.wasOpen = true;
   }
 
   private readonly seen = (): void => {

@@ -40,6 +40,7 @@ export class Resource<T> {
     this.generation += 1;
     const generation = this.generation;
     try {
+      await live.followed();
       const value = await this.read();
       if (generation !== this.generation) return;
       this.value = value;

@@ -40,6 +40,11 @@ export class Stream {
     this.wake?.();
   }
 
+  /** Whether it goes on after an event that it saw. */
+  get resumes(): boolean {
+    return this.lastId !== undefined;
+  }
+
   /** Tries again now instead of after the pause. */
   hurry(): void {
     this.wake?.();
