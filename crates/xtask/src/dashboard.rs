@@ -93,6 +93,15 @@ pub(crate) fn make_if_possible(workspace: &Workspace) {
     }
 }
 
+/// A script of the dashboard's own, ready to be run, with its packages installed.
+pub(crate) fn npm_script(workspace: &Workspace, name: &str) -> Fallible<Command> {
+    let folder = workspace.root().join("dashboard");
+    install(&folder)?;
+    let mut command = npm(&folder);
+    command.args(["run", "--silent", name]);
+    Ok(command)
+}
+
 fn npm(folder: &Path) -> Command {
     let mut command = Command::new("npm");
     command.current_dir(folder);

@@ -12,6 +12,7 @@ mod needs;
 mod openapi;
 mod package;
 mod process;
+mod screenshots;
 mod soak;
 mod test;
 mod tidy;
@@ -31,7 +32,7 @@ Chores:
   demo [--check]
       start the cloud and three boards here, show what they do, stay up until Ctrl-C; `--check` verifies and ends
   test [--quick]
-      run every check and test; `--quick` leaves out system tests and the demo
+      run every check and test; `--quick` leaves out system tests, browser tests and the demo
   bench [--write] [--only GROUP…]
       measure speed and size of the programs as they are shipped; `--write` keeps the table in docs/benchmarks.md
   tidy
@@ -40,6 +41,8 @@ Chores:
       make the Debian packages and the agent's tarball (in dist/); `--try` installs them in a scratch root
   dashboard
       check, test and build the pages in dashboard/, which the next build of the cloud takes in
+  screenshots
+      take pictures of the dashboard's screens into docs/images, on a stage of simulated boards
   openapi
       write docs/openapi.json as the cloud describes itself
   soak [--short] [--write] [properties|simulation|kills|fuzz|packages]
@@ -70,6 +73,7 @@ fn run(words: &[String]) -> Fallible<ExitCode> {
         "demo" => demo::run(&Workspace::find()?, rest),
         "openapi" => openapi::run(&Workspace::find()?, rest),
         "package" => package::run(&Workspace::find()?, rest),
+        "screenshots" => screenshots::run(&Workspace::find()?, rest),
         "soak" => soak::run(&Workspace::find()?, rest),
         "test" => test::run(&Workspace::find()?, rest),
         "tidy" => tidy::run(&Workspace::find()?, rest),

@@ -27,8 +27,14 @@ const NPM: Need = Need {
     purpose: "the dashboard's tools, and the reverse tunnel of upstream's boards",
 };
 
+const CHROMIUM: Need = Need {
+    programs: &["chromium", "chromium-browser", "google-chrome"],
+    package: "chromium",
+    purpose: "a real browser for the dashboard",
+};
+
 /// What all tests together need.
-pub(crate) const FOR_TESTS: [Need; 8] = [
+pub(crate) const FOR_TESTS: [Need; 9] = [
     PYTHON,
     NODE,
     Need { programs: &["ip"], package: "iproute2", purpose: "network namespaces" },
@@ -40,6 +46,7 @@ pub(crate) const FOR_TESTS: [Need; 8] = [
     Need { programs: &["curl"], package: "curl", purpose: "an outside HTTP client" },
     Need { programs: &["openssl"], package: "openssl", purpose: "an outside TLS client" },
     NPM,
+    CHROMIUM,
     Need {
         programs: &["mariadbd"],
         package: "mariadb-server",
@@ -52,6 +59,9 @@ pub(crate) const FOR_DEMO: [Need; 1] = [PYTHON];
 
 /// What the dashboard is built with.
 pub(crate) const FOR_DASHBOARD: [Need; 2] = [NODE, NPM];
+
+/// What pictures of the pages are taken with.
+pub(crate) const FOR_SCREENSHOTS: [Need; 3] = [NODE, NPM, CHROMIUM];
 
 /// What trying packages needs.
 pub(crate) const FOR_TRIAL: [Need; 2] = [

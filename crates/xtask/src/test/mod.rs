@@ -4,6 +4,7 @@
 //! it; a step that cannot run counts as failed, never as absent. With `CI=true` a skipped test is a failed one.
 //! Deliberately not here: the long runs with full counts (`cargo xtask soak`).
 
+mod browser;
 mod skips;
 mod stream;
 mod tally;
@@ -81,6 +82,7 @@ impl Suite<'_> {
             return Ok(sum);
         }
         sum += self.tests(&[])?;
+        sum += self.browser();
         announce("demo");
         sum += done("demo", demo::check(self.workspace));
         Ok(sum)
@@ -110,6 +112,21 @@ impl Suite<'_> {
 
     fn dashboard(&self) -> Fallible<()> {
         dashboard::make(self.workspace, dashboard::Extent::Tested).map(drop)
+    }
+
+    fn browser(&self) -> Tally {
+        announce("browser");
+        match browser::run(self.workspace) {
+            Ok(outcome) => {
+                outcome.explain(&[]);
+                // A test in a browser has no reason to skip itself.
+                done("browser", outcome.tally().with_skipped_as_failed())
+            }
+            Err(reason) => {
+                eprintln!("{reason}");
+                done("browser", Tally::FAILED)
+            }
+        }
     }
 
     fn tidy(&self) -> Fallible<()> {

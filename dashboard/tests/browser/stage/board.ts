@@ -1,0 +1,68 @@
+// A real board agent in a folder of its own; it knows of the cloud only what its claim says.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { variables, type Answer, type Cloud } from './cloud.ts';
+import { Program, say } from './program.ts';
+import { until } from './wait.ts';
+
+export class Board {
+  private agent: Program | undefined;
+  private readonly home: string;
+
+  constructor(
+    private readonly cloud: Cloud,
+    readonly name: string,
+    private readonly settings: Record<string, string> = {},
+    /** The machine, when a second one takes over the board. */
+    private readonly machine = name,
+  ) {
+    this.home = join(cloud.folder, 'boards', machine);
+    mkdirSync(this.home, { recursive: true });
+  }
+
+  /** A board that is claimed, enrolled, running and online. */
+  static async online(cloud: Cloud, name: string, settings: Record<string, string> = {}): Promise<Board> {
+    const { claim } = await cloud.post('/v2/claims', { name });
+    const board = new Board(cloud, name, settings);
+    board.enrol(claim);
+    board.start();
+    await board.isOnline();
+    return board;
+  }
+
+  /** Presents a claim. */
+  enrol(claim: string): void {
+    say('lightning-rod', ['enrol', '--home', this.home, '--claim', claim], this.variables());
+  }
+
+  start(): void {
+    this.agent = Program.start('lightning-rod', ['run', '--home', this.home], this.variables(), join(this.cloud.folder, `${this.machine}.log`));
+  }
+
+  async stop(): Promise<void> {
+    await this.agent?.stop();
+    this.agent = undefined;
+  }
+
+  /** As the cloud knows it. */
+  show(): Promise<Answer> {
+    return this.cloud.get(`/v2/boards/${this.name}`);
+  }
+
+  isOnline(): Promise<Answer> {
+    return this.has('online');
+  }
+
+  /** Waits until the cloud sees it so. */
+  has(status: string): Promise<Answer> {
+    return until(`board ${this.name} is ${status}`, async () => {
+      const board = await this.show();
+      if (board.status === status) return board;
+      throw new Error(`it is ${board.status}`);
+    });
+  }
+
+  private variables(): Record<string, string> {
+    return variables('LIGHTNING_ROD', { 'sensors.simulated': 'true', ...this.settings });
+  }
+}

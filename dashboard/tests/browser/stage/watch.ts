@@ -1,0 +1,64 @@
+// What no page may do: log an error, break the content security policy, ask another origin, or be refused what nobody
+// expected to be refused.
+import type { BrowserContext, Page, Request } from 'playwright-core';
+
+/** Asking who is signed in is how a page finds out that nobody is. */
+const USUAL = [/^401 GET \/v2\/session$/, /^404 GET \/v2\/(boards\/[^/]+\/load|system)$/];
+
+export class Watch {
+  private readonly wrong: string[] = [];
+  private readonly allowed: RegExp[] = [...USUAL];
+
+  constructor(private readonly origin: string) {}
+
+  /** Refusals and failed requests that belong to the test: `STATUS METHOD PATH`, or `failed METHOD PATH`. */
+  allow(...patterns: RegExp[]): void {
+    this.allowed.push(...patterns);
+  }
+
+  async on(context: BrowserContext): Promise<void> {
+    await context.exposeBinding('s4tBroken', (_, what: string) => void this.wrong.push(`content security policy: ${what}`));
+    await context.addInitScript(() => {
+      addEventListener('securitypolicyviolation', (event) => {
+        const told = globalThis as unknown as { s4tBroken(what: string): void };
+        told.s4tBroken(`${event.effectiveDirective} ${event.blockedURI} ${event.sample}`);
+      });
+    });
+    context.on('page', (page) => this.watch(page));
+    context.on('request', (request) => this.asked(request));
+    context.on('requestfailed', (request) => this.failed(request));
+    context.on('response', (answer) => {
+      if (answer.status() >= 400) this.saw(`${answer.status()} ${answer.request().method()} ${new URL(answer.url()).pathname}`);
+    });
+  }
+
+  /** Everything that was wrong so far, oldest first. */
+  complaints(): string[] {
+    return this.wrong.filter((what) => !this.allowed.some((pattern) => pattern.test(what)));
+  }
+
+  private watch(page: Page): void {
+    page.on('pageerror', (error) => this.saw(`error: ${error.stack ?? error.message}`));
+    page.on('console', (message) => {
+      // Refused and failed requests are looked at one by one, below.
+      const isRequest = message.text().startsWith('Failed to load resource');
+      if (['error', 'warning'].includes(message.type()) && !isRequest) this.saw(`console: ${message.text()}`);
+    });
+  }
+
+  private asked(request: Request): void {
+    const url = new URL(request.url());
+    const inside = ['data:', 'blob:'].includes(url.protocol) || url.origin === this.origin;
+    if (!inside) this.saw(`left the origin: ${request.url()}`);
+  }
+
+  private failed(request: Request): void {
+    const why = request.failure()?.errorText ?? '';
+    // A page that goes away, or a stream that it closes, aborts what it waits for.
+    if (why !== 'net::ERR_ABORTED') this.saw(`failed ${request.method()} ${new URL(request.url()).pathname}: ${why}`);
+  }
+
+  private saw(what: string): void {
+    this.wrong.push(what);
+  }
+}
