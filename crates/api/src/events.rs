@@ -3,6 +3,7 @@
 //! `GET /v2/events` answers Server-Sent Events when `Accept: text/event-stream` is asked for, resumable by `Last-Event-ID`,
 //! and a page of JSON otherwise. Event ids are the numbers of the log.
 
+use crate::page::Direction;
 use model::{ProjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -39,6 +40,13 @@ pub struct Reading {
     /// Events with a larger number; absent starts at the oldest kept one (JSON) or at the next one (stream).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<i64>,
+    /// `asc` for the oldest first (default), `desc` for the newest (JSON only; not together with `after`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
+    pub order: Option<Direction>,
+    /// Events with a smaller number, when the newest come first: `next` of the page before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<i64>,
     /// At most so many, 1 to 1000 (default 100; JSON only).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,

@@ -11,6 +11,7 @@ pub mod client;
 pub mod events;
 pub mod fleets;
 pub mod identity;
+pub mod load;
 pub mod logs;
 pub mod operations;
 pub mod page;
@@ -18,6 +19,7 @@ pub mod plugins;
 pub mod problem;
 pub mod services;
 pub mod session;
+pub mod system;
 pub mod ui;
 
 pub use page::Page;

@@ -1,5 +1,6 @@
 //! Operations: what was asked of boards, and what became of it.
 
+use crate::page::Direction;
 use model::operation::{Fault, State};
 use model::{BoardId, OperationId, ProjectId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -46,7 +47,7 @@ pub struct Filter {
     /// At most so many items, 1 to 1000 (default 100).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
-    /// Items after the operation with this id.
+    /// Items after the operation with this id, in the order that is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub marker: Option<String>,
     /// Only operations of this board (id or name).
@@ -62,6 +63,22 @@ pub struct Filter {
     /// Only parts of this request to many boards (id).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub main: Option<String>,
+    /// `asc` for the oldest first (default), `desc` for the newest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
+    pub order: Option<Direction>,
+}
+
+/// What an operation is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Subject {
+    /// `plugin` or `service`.
+    pub noun: String,
+    /// Its id.
+    pub id: String,
+    /// Its name, while it exists; left out of answers to commands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// Whether it changes something on the board.
@@ -87,6 +104,9 @@ pub struct Operation {
     pub sort: Sort,
     /// What was asked, such as `PluginCall`.
     pub method: String,
+    /// What it is about, if about more than the board itself.
+    #[serde(default)]
+    pub subject: Option<Subject>,
     /// Where it stands.
     pub state: State,
     /// Who asked.

@@ -8,6 +8,17 @@ pub const DEFAULT_LIMIT: u32 = 100;
 /// Most items of a page.
 pub const MAX_LIMIT: u32 = 1000;
 
+/// Which end of a list comes first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// The oldest.
+    #[default]
+    Asc,
+    /// The newest.
+    Desc,
+}
+
 /// Which page.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]

@@ -3,12 +3,15 @@
 use crate::boards::Boards;
 use crate::identity::{SignIn, Tokens};
 use crate::ingress::Ingress;
+use crate::serve::Addresses;
 use crate::settings::Settings;
 use base::clock::Clock;
 use base::key::KeyPair;
 use base::tasks::Shutdown;
 use model::Timestamp;
+use std::net::SocketAddr;
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
@@ -19,6 +22,14 @@ pub struct Cloud(Arc<Parts>);
 
 /// Its parts.
 pub struct Parts {
+    /// The data folder.
+    pub dir: PathBuf,
+    /// When this process started serving.
+    pub started_at: Timestamp,
+    /// Where the API listener really listens.
+    pub address: SocketAddr,
+    /// Where upstream boards are let in, if they are.
+    pub legacy: Option<Addresses>,
     /// State at rest.
     pub store: Store,
     /// The present moment.

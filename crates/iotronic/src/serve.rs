@@ -131,6 +131,10 @@ pub async fn start(dir: &Path, settings: Settings, options: Options) -> Result<S
     let ingress = Ingress::new(boards.clone(), &settings);
     let shutdown = Shutdown::new();
     let cloud = Cloud::new(Parts {
+        dir: dir.to_owned(),
+        started_at: store.now(),
+        address,
+        legacy: addresses,
         authority: tls.as_ref().and_then(|tls| tls.authority.clone()),
         store,
         clock,

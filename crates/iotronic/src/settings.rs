@@ -12,7 +12,7 @@ pub use origins::Origins;
 pub use ui::Ui;
 
 use base::logs;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ use std::time::Duration;
 pub const PREFIX: &str = "IOTRONIC";
 
 /// Everything that can be set.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Where people and boards reach the cloud; empty derives it from `api.listen`.
@@ -54,7 +54,7 @@ pub struct Settings {
 }
 
 /// `[api]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Api {
     /// Address and port; port 0 takes a free one.
@@ -66,7 +66,7 @@ pub struct Api {
 }
 
 /// `[wamp]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Wamp {
     /// Address and port, opened only for legacy boards.
@@ -74,7 +74,7 @@ pub struct Wamp {
 }
 
 /// `[wstun]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Wstun {
     /// Address and port, opened only for legacy boards.
@@ -82,7 +82,7 @@ pub struct Wstun {
 }
 
 /// `[legacy]`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Legacy {
     /// Whether upstream boards are let in: opens `wamp.listen` and `wstun.listen`.
@@ -94,7 +94,7 @@ pub struct Legacy {
 }
 
 /// `[services]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Services {
     /// Address on which public ports are opened.
@@ -104,7 +104,7 @@ pub struct Services {
 }
 
 /// `[tls]`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tls {
     /// Certificate chain, PEM.
@@ -118,7 +118,7 @@ pub struct Tls {
 }
 
 /// `[identity]`
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Identity {
     /// Seconds for which a token is good.
@@ -126,7 +126,7 @@ pub struct Identity {
 }
 
 /// `[liveness]`
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Liveness {
     /// Seconds of silence after which an idle board is pinged.
@@ -138,7 +138,7 @@ pub struct Liveness {
 }
 
 /// `[retention]`
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {
     /// Days for which ended operations are kept.
@@ -150,7 +150,7 @@ pub struct Retention {
 }
 
 /// `[limits]`
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Connections to the API listener at one time, those of boards included.
@@ -230,8 +230,8 @@ fn loopback(port: u16) -> SocketAddr {
 }
 
 /// A range of ports, written `20000-29999`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Ports {
     first: u16,
     last: u16,
@@ -242,6 +242,12 @@ impl Ports {
     #[must_use]
     pub fn range(self) -> RangeInclusive<u16> {
         self.first..=self.last
+    }
+}
+
+impl From<Ports> for String {
+    fn from(ports: Ports) -> Self {
+        format!("{}-{}", ports.first, ports.last)
     }
 }
 
@@ -260,8 +266,8 @@ impl TryFrom<String> for Ports {
 }
 
 /// Names of projects, or `*` for all; one text or a list.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(from = "OneOrMany")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(from = "OneOrMany", into = "Vec<String>")]
 pub struct Projects(Vec<String>);
 
 #[derive(Deserialize)]
@@ -277,6 +283,12 @@ impl From<OneOrMany> for Projects {
             OneOrMany::One(name) => Self(vec![name]),
             OneOrMany::Many(names) => Self(names),
         }
+    }
+}
+
+impl From<Projects> for Vec<String> {
+    fn from(projects: Projects) -> Self {
+        projects.0
     }
 }
 

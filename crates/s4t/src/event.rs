@@ -21,7 +21,7 @@ pub(crate) struct Events {
     /// How results look. Stands in for the global option here, so that `-f` can mean "follow".
     #[arg(id = "format", long, visible_alias = "output", value_enum, default_value = "table")]
     _format: Format,
-    /// Events after this number.
+    /// Events after this number, instead of the last ones.
     #[arg(long)]
     after: Option<i64>,
     /// At most so many, unless followed.
@@ -34,10 +34,16 @@ impl Events {
         if self.follow {
             return follow(session, out, self.after);
         }
+        let newest = self.after.is_none().then(|| "desc".to_owned());
         let query = Query::default()
             .add("after", self.after.map(|after| after.to_string()))
+            .add("order", newest.clone())
             .add("limit", Some(self.limit.to_string()));
-        let page: Page<Event> = session.client.get(&query.on(PATH))?;
+        let mut page: Page<Event> = session.client.get(&query.on(PATH))?;
+        if newest.is_some() {
+            // The last ones, and still read from top to bottom.
+            page.items.reverse();
+        }
         out.list(&page.items, &["seq", "at", "kind", "subject_type", "subject_id", "body"])
     }
 }

@@ -14,12 +14,12 @@ use serde_json::Value;
 use std::time::{Duration, Instant};
 
 const COLUMNS: &[&str] =
-    &["id", "method", "board", "state", "created_at", "ended_at", "fault.message"];
+    &["id", "method", "board", "subject.name", "state", "created_at", "ended_at", "fault.message"];
 
 /// Operations: what was asked of boards.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// List operations, oldest first.
+    /// List operations, newest first.
     List(List),
     /// Show one with its history.
     Show {
@@ -65,7 +65,8 @@ impl Command {
                 let query = Query::default()
                     .add("board", list.board)
                     .add("state", list.state.map(|state| state.word().to_owned()))
-                    .add("method", list.method);
+                    .add("method", list.method)
+                    .add("order", Some("desc".to_owned()));
                 let items: Vec<Value> = all_pages(session, PATH, query, list.limit)?;
                 out.list(&items, COLUMNS)
             }

@@ -2,7 +2,7 @@
 //!
 //! Bounded by [`trim`]; a reader that fell behind what is kept sees it by [`first_seq`]. Samples never come here.
 
-use crate::sql::{Reader, Row, Statement, few, one};
+use crate::sql::{Reader, Row, Statement, all, few, one};
 use crate::{Error, Store, Tx};
 use model::{ProjectId, Timestamp};
 use rusqlite::Connection;
@@ -86,6 +86,26 @@ pub async fn after(
     statement.and_equals("project", project);
     statement.push(" ORDER BY seq LIMIT ").push_bind(limit.clamp(1, MAX_EVENTS));
     few(store, statement, read).await
+}
+
+/// Events before number `before`, newest first, else as [`after`]; without a number from the newest one on.
+///
+/// # Errors
+/// The database failed.
+pub async fn before(
+    store: &Store,
+    project: Option<&ProjectId>,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<Vec<EventRow>, Error> {
+    let mut statement = Statement::new(
+        "read events",
+        "SELECT seq, at, project, kind, subject_type, subject_id, body FROM events WHERE seq < $1",
+    )
+    .bind(before.unwrap_or(i64::MAX));
+    statement.and_equals("project", project);
+    statement.push(" ORDER BY seq DESC LIMIT ").push_bind(limit.clamp(1, MAX_EVENTS));
+    all(store, statement, read).await
 }
 
 /// The number of the oldest event that is kept; 0 when there are none.

@@ -6,7 +6,7 @@
 //! through a [`Tx`].
 //!
 //! Deliberately not here: who may do what (the scope argument is the tenant wall's last brick, not the decision), waiting
-//! for boards, samples (they have their own store), and PostgreSQL, which will speak the same statements.
+//! for boards, samples of sensors (they will have their own store), and PostgreSQL, which will speak the same statements.
 
 pub mod boards;
 pub mod claims;
@@ -17,6 +17,8 @@ pub mod fleets;
 pub mod idempotency;
 pub mod identity;
 pub mod injections;
+pub mod load;
+pub mod names;
 pub mod operations;
 pub mod page;
 pub mod plugins;
@@ -30,7 +32,7 @@ pub mod upstream;
 mod writer;
 
 pub use error::{Error, Refusal};
-pub use page::Page;
+pub use page::{Direction, Page};
 pub use sql::Reader;
 pub use store::{Faults, Options, Store};
 pub use tx::Tx;

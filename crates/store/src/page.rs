@@ -6,6 +6,16 @@ use uuid::Uuid;
 /// Most rows of one page.
 pub const MAX_LIMIT: u32 = 1000;
 
+/// Which end of a list comes first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Direction {
+    /// The oldest.
+    #[default]
+    OldestFirst,
+    /// The newest.
+    NewestFirst,
+}
+
 /// Which part of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {

@@ -10,6 +10,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (2, include_str!("../migrations/sqlite/0002_upstream.sql")),
     (3, include_str!("../migrations/sqlite/0003_answer_headers.sql")),
     (4, include_str!("../migrations/sqlite/0004_requests.sql")),
+    (5, include_str!("../migrations/sqlite/0005_load.sql")),
 ];
 
 const LEDGER: &str =

@@ -16,6 +16,13 @@ CREATE TABLE board_labels (
 
 CREATE INDEX board_labels_by_value ON board_labels (key, value, board);
 
+CREATE TABLE board_load (
+    hour BIGINT NOT NULL,
+    board TEXT NOT NULL,
+    samples TEXT NOT NULL,
+    PRIMARY KEY (hour, board)
+);
+
 CREATE TABLE boards (
     id TEXT NOT NULL PRIMARY KEY,
     name TEXT NOT NULL,

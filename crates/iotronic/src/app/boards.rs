@@ -20,7 +20,8 @@ pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<BoardRow
     Ok(board)
 }
 
-/// Boards that the caller may see, in order of creation.
+/// Boards that the caller may see, in order of creation; without load and capabilities, and with no other fact than the
+/// position.
 ///
 /// # Errors
 /// A filter is not valid.
@@ -40,7 +41,7 @@ pub async fn list(
         selector: filter.selector.as_deref().unwrap_or_default().parse()?,
         text: filter.text.clone(),
     };
-    Ok(boards::list(&cloud.store, caller.scope(), &filter, page).await?)
+    Ok(boards::list_light(&cloud.store, caller.scope(), &filter, page).await?)
 }
 
 /// Changes what people may change.

@@ -15,6 +15,7 @@ mod find;
 pub mod fleets;
 pub mod ifconfig;
 pub mod injections;
+pub mod load;
 pub mod operations;
 pub mod plugins;
 pub mod projects;
@@ -23,5 +24,6 @@ pub mod replacement;
 pub mod requests;
 pub mod services;
 pub mod settle;
+pub mod system;
 
 pub use error::Error;

@@ -10,15 +10,19 @@ use crate::boards::GOES_ON;
 use crate::cloud::Cloud;
 use api::operations::{
     Commanding, DEFAULT_DEADLINE_S, Detail, MAX_DEADLINE_S, MAX_WAIT_S, Operation, Sort, Step,
+    Subject,
 };
+use api::page::Direction;
 use model::board::Status;
 use model::operation::{Outcome, State};
 use model::{BoardId, Invalid, OperationId, ProjectId, UserId};
 use rpc::call::Nature;
 use rpc::{Call, Method};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use store::boards::{self, BoardRow};
+use store::names::{self, Noun};
 use store::operations::{self, Kind, NewOperation, OperationRow, Start};
 use store::{Page, Tx, idempotency};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -270,10 +274,12 @@ pub async fn detail(
     let steps = operations::history(&cloud.store, row.id).await?;
     let history =
         steps.into_iter().map(|step| Step { at: step.at, state: step.state, note: step.note });
-    Ok(Detail { history: history.collect(), operation: view(row) })
+    let mut operation = view(row);
+    name(cloud, std::slice::from_mut(&mut operation)).await?;
+    Ok(Detail { history: history.collect(), operation })
 }
 
-/// Operations that the caller may see, in order of creation.
+/// Operations that the caller may see, in order of creation or against it.
 ///
 /// # Errors
 /// A filter is not valid.
@@ -295,6 +301,10 @@ pub async fn list(
         method: method.map(|method| method.word().to_owned()),
         kind: None,
         main: filter.main.as_deref().map(request).transpose()?,
+        order: match filter.order.unwrap_or_default() {
+            Direction::Asc => store::Direction::OldestFirst,
+            Direction::Desc => store::Direction::NewestFirst,
+        },
     };
     Ok(operations::list(&cloud.store, caller.scope(), &filter, page).await?)
 }
@@ -338,6 +348,7 @@ pub fn view(row: OperationRow) -> Operation {
             Kind::Query => Sort::Query,
         },
         method: row.method,
+        subject: row.subject.as_ref().and_then(about),
         state: row.state,
         created_by: row.created_by.unwrap_or_else(|| CLOUD.parse().expect("a valid user id")),
         created_at: row.created_at,
@@ -351,6 +362,32 @@ pub fn view(row: OperationRow) -> Operation {
         main: row.main,
         legacy: row.legacy,
     }
+}
+
+/// `{"plugin": id}` as people see it.
+fn about(subject: &Value) -> Option<Subject> {
+    let (noun, id) = subject.as_object()?.iter().next()?;
+    Some(Subject { noun: noun.clone(), id: id.as_str()?.to_owned(), name: None })
+}
+
+/// Says the names of what operations are about.
+///
+/// # Errors
+/// The store failed.
+pub async fn name(cloud: &Cloud, operations: &mut [Operation]) -> Result<(), Error> {
+    for (word, noun) in [("plugin", Noun::Plugin), ("service", Noun::Service)] {
+        let subjects = operations.iter().filter_map(|operation| operation.subject.as_ref());
+        let ids: BTreeSet<_> =
+            subjects.filter(|subject| subject.noun == word).map(|it| it.id.as_str()).collect();
+        let ids: Vec<_> = ids.into_iter().collect();
+        let names = names::of(&cloud.store, noun, &ids).await?;
+        for subject in operations.iter_mut().filter_map(|operation| operation.subject.as_mut()) {
+            if subject.noun == word {
+                subject.name = names.get(&subject.id).cloned();
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The project that stands for the cloud itself in events that belong to none.

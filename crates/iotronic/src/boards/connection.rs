@@ -68,7 +68,7 @@ pub(super) async fn connection(
 pub(super) async fn report(boards: Boards, caller: Caller, said: Report) -> Result<Value, Fault> {
     let board = the_caller(&caller, said.board_uuid)?;
     check_size("load", &said.load)?;
-    store::boards::record_load(boards.store(), board, said.load, boards.now());
+    boards.load_came(board, said.load);
     if let Some(facts) = said.facts {
         check_size("facts", &facts)?;
         boards.store().write_behind(move |tx| {
@@ -195,7 +195,7 @@ async fn store_connection(
         })
         .await?;
     if load != Load::default() {
-        store::boards::record_load(boards.store(), board, load, boards.now());
+        boards.load_came(board, load);
     }
     Ok(row)
 }

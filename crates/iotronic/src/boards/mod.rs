@@ -18,6 +18,7 @@ mod outbox;
 mod policy;
 mod query;
 mod registry;
+mod reports;
 mod strangers;
 
 pub(crate) use delivery::end;
@@ -30,9 +31,11 @@ use base::key::KeyPair;
 use base::tasks::{Shutdown, Tasks};
 use legacy::Legacy;
 use model::access::Principal;
+use model::facts::Load;
 use model::{BoardId, Kind, Timestamp};
 use policy::{Gate, Kick, Kicks};
 use registry::{Online, Registry};
+use reports::Reports;
 use rpc::{Call, Fault};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -40,9 +43,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
 use store::boards::BoardRow;
+use store::load::Sample;
 use strangers::Strangers;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use tunnel::Link;
 use websocket::WebSocket;
 
@@ -72,6 +76,7 @@ struct Inner {
     agent: wamp::Session,
     legacy: Option<Legacy>,
     links: Links,
+    reports: Reports,
     /// Of the control channel.
     strangers: Arc<Strangers>,
     /// Of the links.
@@ -124,6 +129,7 @@ impl Boards {
             router,
             agent,
             links: Links::default(),
+            reports: Reports::default(),
             strangers,
             link_strangers: Strangers::default(),
             kicks,
@@ -185,6 +191,17 @@ impl Boards {
     #[must_use]
     pub fn protocol(&self, id: BoardId) -> Option<u32> {
         self.0.registry.online(id).map(|online| online.protocol())
+    }
+
+    /// The load reports of a board from now on.
+    #[must_use]
+    pub fn follow_load(&self, id: BoardId) -> broadcast::Receiver<Sample> {
+        self.0.reports.follow(id)
+    }
+
+    /// A board has reported how it is.
+    fn load_came(&self, id: BoardId, load: Load) {
+        self.0.reports.came(self.store(), id, load, self.now());
     }
 
     /// How many boards can be called now.

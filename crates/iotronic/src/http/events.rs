@@ -12,7 +12,7 @@ use crate::identity::sessions::stream_end;
 use crate::identity::tokens::Statement;
 use api::Page;
 use api::events::{Event, Reading};
-use api::page::{DEFAULT_LIMIT, MAX_LIMIT};
+use api::page::{DEFAULT_LIMIT, Direction, MAX_LIMIT};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
@@ -57,8 +57,18 @@ pub(crate) async fn list(
 
 async fn page(cloud: &Cloud, caller: &Caller, reading: Reading) -> Answer<Response> {
     let limit = within("limit", reading.limit, DEFAULT_LIMIT, 1..=MAX_LIMIT)?;
-    let after = reading.after.unwrap_or(0);
-    let rows = events::after(&cloud.store, caller.scope(), after, limit).await?;
+    let (store, scope) = (&cloud.store, caller.scope());
+    let rows = match (reading.order.unwrap_or_default(), reading.after, reading.before) {
+        (Direction::Asc, after, None) => {
+            events::after(store, scope, after.unwrap_or(0), limit).await?
+        }
+        (Direction::Desc, None, before) => events::before(store, scope, before, limit).await?,
+        _ => {
+            return Err(wrong(
+                "after goes with order=asc, before with order=desc; leave one of them out",
+            ));
+        }
+    };
     let is_full = usize::try_from(limit).is_ok_and(|limit| rows.len() >= limit);
     let next = rows.last().filter(|_| is_full).map(|row| row.seq.to_string());
     Ok(Json(Page { items: rows.into_iter().map(view).collect(), next }).into_response())

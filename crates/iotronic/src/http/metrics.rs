@@ -1,11 +1,13 @@
 //! Counts for Prometheus (text format 0.0.4): numbers only, no names, so that the page needs no token.
 
 use crate::cloud::Cloud;
+use api::system::Requests;
 use axum::Extension;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use model::Kind;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -60,6 +62,19 @@ pub(crate) async fn show(
 }
 
 impl Counters {
+    /// For people.
+    pub(crate) fn summary(&self) -> Requests {
+        let done = self.done.load(Ordering::Relaxed);
+        let mut by_kind = BTreeMap::from([("ok".to_owned(), done)]);
+        let failed = Kind::ALL.iter().zip(&self.failed);
+        by_kind
+            .extend(failed.map(|(kind, count)| (kind.to_string(), count.load(Ordering::Relaxed))));
+        let all = by_kind.values().sum::<u64>().max(1);
+        // Numbers of this size lose nothing that anybody looks at.
+        let mean_ms = self.micros.load(Ordering::Relaxed) as f64 / 1000.0 / all as f64;
+        Requests { by_kind, mean_ms }
+    }
+
     fn write(&self, text: &mut String) {
         let name = "iotronic_requests_total";
         counter(text, name, "Requests answered, by kind of outcome.");

@@ -23,7 +23,9 @@ pub(crate) async fn list(
 ) -> Answer<Json<Page<Operation>>> {
     let wanted = page::wanted(filter.limit, filter.marker.as_deref())?;
     let rows = operations::list(&cloud, &caller, &filter, wanted).await?;
-    Ok(Json(page::page(rows, wanted, |row| row.id, view)))
+    let mut page = page::page(rows, wanted, |row| row.id, view);
+    operations::name(&cloud, &mut page.items).await?;
+    Ok(Json(page))
 }
 
 /// Show an operation with its history, at its end if that comes soon enough.

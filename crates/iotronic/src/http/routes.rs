@@ -3,8 +3,8 @@
 
 use crate::cloud::Cloud;
 use crate::http::{
-    boards, claims, docs, events, fleets, identity, injections, logs, metrics, operations, plugins,
-    services, session, ui, v1, versions,
+    boards, claims, docs, events, fleets, identity, injections, load, logs, metrics, operations,
+    plugins, services, session, system, ui, v1, versions,
 };
 use axum::handler::Handler;
 use axum::http::Method;
@@ -103,6 +103,7 @@ fn things() -> Vec<Route> {
     vec![
         get(api::session::PATH, read("session:get"), session::show),
         put(api::session::PATH, read("session:switch"), session::switch),
+        get(api::system::PATH, operate("system:get"), system::show),
         get("/v2/boards", read("board:get"), boards::list),
         get("/v2/boards/{board}", read("board:get_one"), boards::show),
         patch("/v2/boards/{board}", write("board:update"), boards::change),
@@ -139,6 +140,7 @@ fn on_boards() -> Vec<Route> {
         post("/v2/boards/{board}/echo", read("board_action:echo"), boards::echo),
         get("/v2/boards/{board}/network", read("board_action:network"), boards::network),
         get("/v2/boards/{board}/logs", read("board_action:logs"), logs::of_agent),
+        get("/v2/boards/{board}/load", read("board:load"), load::read),
         post("/v2/boards/{board}/reboot", write("board_action:reboot"), boards::reboot),
         post("/v2/boards/{board}/actions", write("board_action:post"), boards::act),
         post("/v2/fleets/{fleet}/actions", write("fleet_action:post"), fleets::act),

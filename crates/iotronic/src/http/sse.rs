@@ -33,6 +33,12 @@ impl Default for Places {
 }
 
 impl Places {
+    /// How many are taken.
+    #[must_use]
+    pub(crate) fn taken(&self) -> usize {
+        MAX_STREAMS.saturating_sub(self.0.available_permits())
+    }
+
     /// A place for one more stream.
     ///
     /// # Errors

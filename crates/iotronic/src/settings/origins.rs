@@ -3,11 +3,11 @@
 //! Invariant: what is kept is `*`, or an origin as browsers write it (scheme, host, port if it is not the usual one; no path),
 //! so that comparing text is enough.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Origins, or `*` for all; a list, or one text with commas between them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Said")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "Said", into = "Vec<String>")]
 pub struct Origins(Vec<String>);
 
 #[derive(Deserialize)]
@@ -24,6 +24,12 @@ impl TryFrom<Said> for Origins {
             Said::Text(text) => Self::read(text.split(',')),
             Said::List(list) => Self::read(list.iter().map(String::as_str)),
         }
+    }
+}
+
+impl From<Origins> for Vec<String> {
+    fn from(origins: Origins) -> Self {
+        origins.0
     }
 }
 

@@ -2,10 +2,10 @@
 //!
 //! Invariant: the origin of map tiles can stand in a Content-Security-Policy as it is.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// `[ui]`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ui {
     /// Template of map tiles; empty shows outlines alone.

@@ -12,12 +12,14 @@ mod commands;
 mod cors;
 mod errors;
 mod identity;
+mod load;
 #[path = "../boards/machine.rs"]
 #[allow(dead_code, reason = "shared with the tests of boards, which use all of it")]
 mod machine;
 mod matrix;
 mod session;
 mod streams;
+mod system;
 mod things;
 mod ui;
 mod v1_commands;

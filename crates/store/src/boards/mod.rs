@@ -5,13 +5,15 @@
 //! [`model::board::Status::next`]; a key that was taken from a board is refused for good. Whatever is a user's change bumps
 //! the revision; presence and load do not, because an ETag that ages by itself would make every edit fail.
 
+mod count;
 mod life;
 mod list;
 mod presence;
 
+pub use count::by_status;
 pub(crate) use life::rebind;
 pub use life::{RefusedKey, decommission, delete, refused_key, set_status};
-pub use list::{Filter, list};
+pub use list::{Filter, list, list_light};
 pub use presence::{
     Connection, all_offline_at_start, record_connection, record_disconnection, record_facts,
     record_load,
@@ -25,6 +27,7 @@ use model::board::{Event, Position, Status};
 use model::facts::{Facts, Load};
 use model::label::Labels;
 use model::{BoardId, FleetId, Name, ProjectId, Timestamp, UserId};
+use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -295,6 +298,23 @@ async fn tell(tx: &mut Tx, row: &BoardRow, verb: &str) -> Result<(), Error> {
 
 pub(crate) fn read(row: &Row) -> Result<BoardRow, Error> {
     Ok(BoardRow {
+        capabilities: row.json("capabilities")?,
+        facts: row.json("facts")?,
+        load: row.json_optional("load")?,
+        ..read_light(row)?
+    })
+}
+
+/// The one fact that lists show.
+#[derive(Deserialize)]
+struct Place {
+    #[serde(default)]
+    position: Option<Position>,
+}
+
+/// A row without load and capabilities, and with no other fact than the position.
+fn read_light(row: &Row) -> Result<BoardRow, Error> {
+    Ok(BoardRow {
         id: row.parse("id")?,
         name: row.parse("name")?,
         project: row.parse("project")?,
@@ -306,9 +326,9 @@ pub(crate) fn read(row: &Row) -> Result<BoardRow, Error> {
         position: row.json_optional("position")?,
         agent_version: row.text_optional("agent_version")?,
         protocol: row.number_optional("protocol")?,
-        capabilities: row.json("capabilities")?,
-        facts: row.json("facts")?,
-        load: row.json_optional("load")?,
+        capabilities: Vec::new(),
+        facts: Facts { position: row.json::<Place>("facts")?.position, ..Facts::default() },
+        load: None,
         load_at: row.time_optional("load_at")?,
         session: row.text_optional("session")?,
         last_seen: row.time_optional("last_seen")?,

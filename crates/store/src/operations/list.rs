@@ -2,7 +2,7 @@
 
 use super::{BATCH, Kind, MAX_OPEN, OperationRow, SELECT_LIGHT, WHAT, read};
 use crate::sql::{Reader, Row, Statement, all, few, one};
-use crate::{Error, Page};
+use crate::{Direction, Error, Page};
 use model::operation::State;
 use model::{BoardId, OperationId, ProjectId, Timestamp};
 
@@ -19,6 +19,8 @@ pub struct Filter {
     pub kind: Option<Kind>,
     /// Parts of this request to many boards.
     pub main: Option<OperationId>,
+    /// Which come first.
+    pub order: Direction,
 }
 
 /// A line of an operation's history.
@@ -32,7 +34,7 @@ pub struct HistoryRow {
     pub note: String,
 }
 
-/// Operations in order of creation; without arguments and results, which [`super::get`] has.
+/// Operations in the order of their creation, or against it; without arguments and results, which [`super::get`] has.
 ///
 /// # Errors
 /// The database failed.
@@ -47,7 +49,24 @@ pub async fn list<'e>(
     statement.and_equals("state", filter.state.map(State::word));
     statement.and_equals("method", filter.method.as_deref());
     statement.and_equals("kind", filter.kind.map(Kind::word)).and_equals("main", filter.main);
-    all(from, statement.page("id", page), read).await
+    if filter.order == Direction::OldestFirst {
+        return all(from, statement.page("id", page), read).await;
+    }
+    if let Some(marker) = page.marker {
+        statement.push(" AND id < ").push_bind(marker);
+    }
+    statement.push(" ORDER BY id DESC LIMIT ").push_bind(page.rows());
+    all(from, statement, read).await
+}
+
+/// How many operations are open, by state; a state that none is in is left out.
+///
+/// # Errors
+/// The database failed.
+pub async fn open_by_state<'e>(from: impl Reader<'e>) -> Result<Vec<(State, u64)>, Error> {
+    let text = "SELECT state, COUNT(*) AS number FROM operations WHERE state IN ('pending', 'running') GROUP BY state";
+    let read = |row: &Row| Ok((row.parse("state")?, row.number("number")?));
+    all(from, Statement::new("count operations", text), read).await
 }
 
 /// Commands the board has not answered, in order; without their arguments, which [`super::get`] has.

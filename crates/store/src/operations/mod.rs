@@ -11,7 +11,9 @@ mod trim;
 
 pub(crate) use ending::Endings;
 pub use ending::ended;
-pub use list::{Filter, HistoryRow, expired, history, list, next_deadline, open_for_board};
+pub use list::{
+    Filter, HistoryRow, expired, history, list, next_deadline, open_by_state, open_for_board,
+};
 pub(crate) use moves::abandon_all;
 use moves::note;
 pub use moves::{advance, remark, request_cancel};

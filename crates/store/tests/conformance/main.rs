@@ -10,6 +10,7 @@ mod exposures;
 mod fleets;
 mod idempotency;
 mod identity;
+mod load;
 mod operations;
 mod paging;
 mod plugins;
