@@ -6,6 +6,7 @@ export interface Wanted {
   board?: string | undefined;
   state?: OperationState | undefined;
   method?: string | undefined;
+  main?: string | undefined;
   marker?: string | undefined;
   limit?: number | undefined;
 }
@@ -37,6 +38,11 @@ export async function newest(enough: number, wanted: Wanted = {}): Promise<Opera
     if (found.length >= enough) break;
   }
   return found.reverse();
+}
+
+/** The parts of a request to many boards. */
+export function parts(main: string): Promise<Operation[]> {
+  return since(undefined, { main });
 }
 
 async function since(marker: string | undefined, wanted: Wanted): Promise<Operation[]> {

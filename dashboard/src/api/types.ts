@@ -31,6 +31,7 @@ export type Fleet = Schemas['Fleet'];
 export type NewFleet = Schemas['NewFleet'];
 export type FleetChange = Schemas['FleetChange'];
 export type Operation = Schemas['Operation'];
+export type Asked = Schemas['Asked'];
 export type OperationState = Schemas['State'];
 export type OperationDetail = Schemas['Detail'];
 export type LogLine = Schemas['LogLine'];

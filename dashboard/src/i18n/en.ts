@@ -4,9 +4,9 @@ const many = (count: number, one: string, more: string): string =>
 
 export const en = {
   common: {
-    cancel: 'Cancel', close: 'Close', save: 'Save', create: 'Create', edit: 'Edit', delete: 'Delete', retry: 'Try again', undo: 'Undo',
-    copied: 'Copied', copy: (what: string) => `Copy ${what}`, name: 'Name', description: 'Description', state: 'State', all: 'All',
-    actions: 'Actions', loading: 'Loading', search: 'Search', created: 'Created', updated: 'Updated', skip: 'Skip to content',
+    yes: 'Yes', cancel: 'Cancel', close: 'Close', save: 'Save', create: 'Create', edit: 'Edit', delete: 'Delete', retry: 'Try again',
+    undo: 'Undo', copied: 'Copied', copy: (what: string) => `Copy ${what}`, name: 'Name', description: 'Description', state: 'State',
+    all: 'All', actions: 'Actions', loading: 'Loading', search: 'Search', created: 'Created', updated: 'Updated', skip: 'Skip to content',
     unsaved: 'What you changed is not saved. Leave all the same?', typeName: (name: string) => `Type ${name} to confirm`, id: 'Id',
     no: 'No', notAllowed: 'Your role in this project does not allow this.', nameHint: 'Letters, digits and - . _ ~',
   },
@@ -102,6 +102,26 @@ export const en = {
     legacyHint: 'An upstream board: it knows only upstream\'s calls, and nothing is sent to it twice.',
     replaceClaim: 'Run this on the new machine',
   },
+  acts: {
+    title: 'Maintain', what: 'What to do', none: 'This board offers none of these.',
+    names: {
+      DeviceRestartLR: 'Restart agent', DeviceReboot: 'Reboot', DeviceUpgradeLR: 'Upgrade agent', DevicePkgOperation: 'Packages',
+      DeviceMountFs: 'Root file system', DeviceRestSubmit: 'Submit a request near the board', DeviceFactoryReset: 'Factory reset',
+    },
+    texts: {
+      DeviceRestartLR: 'Only the agents restart; the machines go on.', DeviceReboot: 'The machines restart and are offline meanwhile.',
+      DeviceUpgradeLR: 'Runs the upgrade command that the board\'s owner set, then restarts the agent.',
+      DevicePkgOperation: 'Runs a package manager that the board\'s owner allows.',
+      DeviceMountFs: 'Tells how it is mounted, or mounts it writable or read-only by the owner\'s commands.',
+      DeviceRestSubmit: 'The board sends an HTTP request to something near it, below the addresses its owner allows.',
+      DeviceFactoryReset: 'The board forgets plugins, services and who it is. It must be enrolled anew.',
+    },
+    fields: {
+      version: 'Version (empty for the newest)', update_conf: 'Update its settings too', manager: 'Manager', command: 'Command',
+      package: 'Package', options: 'Options', mnt_cmd: 'Do', request: 'Request',
+    },
+    requestHint: 'url and method, and whatever the request needs.',
+  },
   injections: {
     title: 'Plugins on this board', inject: 'Inject a plugin', none: 'No plugin on this board',
     noneText: 'Inject one: its code is sent to the board and can be called or started from here.',
@@ -196,9 +216,10 @@ export const en = {
     deleted: (name: string) => `Fleet ${name} deleted`, tookOut: (name: string) => `${name} is in no fleet now`,
   },
   operations: {
-    title: 'Operations', open: 'Show the operation', method: 'What', board: 'Board', by: 'By', sent: 'Sent', ended: 'Ended', took: 'Took',
-    attempts: 'Attempts', result: 'Result', fault: 'Why it failed', history: 'Steps', deadline: 'Makes sense until', cancel: 'Cancel',
-    cancelAsked: 'The board was asked to stop it', retry: 'Do it again', emptyTitle: 'No operations yet',
+    together: 'One request, many boards', title: 'Operations', open: 'Show the operation', method: 'What', board: 'Board', by: 'By',
+    sent: 'Sent', ended: 'Ended', took: 'Took', attempts: 'Attempts', result: 'Result', fault: 'Why it failed', history: 'Steps',
+    deadline: 'Makes sense until', cancel: 'Cancel', cancelAsked: 'The board was asked to stop it', retry: 'Do it again',
+    emptyTitle: 'No operations yet',
     emptyText: 'Whatever is asked of a board becomes an operation: it waits while the board is away, and stands here with its result.',
     queries: 'Show questions too', noneFit: 'No operation fits',
     unknownText: 'The board died while at it: nobody can say whether it was done.', openOnes: 'Open', request: 'Operation',
@@ -207,7 +228,9 @@ export const en = {
       PluginStop: 'Stop plugin', PluginReboot: 'Restart plugin', PluginStatus: 'Ask about plugin', PluginLogs: 'Read plugin log',
       ServiceEnable: 'Open service', ServiceDisable: 'Close service', ServiceRestore: 'Restore service',
       ServicesStatus: 'Ask about services', DeviceReboot: 'Reboot', DeviceRestartLR: 'Restart agent', DevicePing: 'Ping',
-      DeviceEcho: 'Echo', DeviceNetConfig: 'Read network', DeviceLogs: 'Read agent log', OperationCancel: 'Cancel operation',
+      DeviceEcho: 'Echo', DeviceNetConfig: 'Read network', DeviceUpgradeLR: 'Upgrade agent', DevicePkgOperation: 'Packages',
+      DeviceMountFs: 'Root file system', DeviceRestSubmit: 'Submit request', DeviceFactoryReset: 'Factory reset',
+      DeviceLogs: 'Read agent log', OperationCancel: 'Cancel operation',
     },
   },
   system: {

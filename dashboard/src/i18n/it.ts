@@ -6,7 +6,7 @@ const many = (count: number, one: string, more: string): string =>
 
 export const it: Dictionary = {
   common: {
-    cancel: 'Annulla', close: 'Chiudi', save: 'Salva', create: 'Crea', edit: 'Modifica', delete: 'Elimina', retry: 'Riprova',
+    yes: 'Sì', cancel: 'Annulla', close: 'Chiudi', save: 'Salva', create: 'Crea', edit: 'Modifica', delete: 'Elimina', retry: 'Riprova',
     undo: 'Annulla', copied: 'Copiato', copy: (what) => `Copia ${what}`, name: 'Nome', description: 'Descrizione', state: 'Stato',
     all: 'Tutte', actions: 'Azioni', loading: 'Caricamento', search: 'Cerca', created: 'Creato', updated: 'Aggiornato',
     skip: 'Vai al contenuto', unsaved: 'Le modifiche non sono salvate. Uscire lo stesso?',
@@ -108,6 +108,28 @@ export const it: Dictionary = {
     legacyHint: 'Una board upstream: conosce solo le chiamate upstream, e nulla le viene mandato due volte.',
     replaceClaim: 'Esegui questa riga sulla nuova macchina',
   },
+  acts: {
+    title: 'Manutenzione', what: 'Cosa fare', none: 'Questa board non offre nulla di questo.',
+    names: {
+      DeviceRestartLR: 'Riavvia l\'agente', DeviceReboot: 'Riavvia', DeviceUpgradeLR: 'Aggiorna l\'agente', DevicePkgOperation: 'Pacchetti',
+      DeviceMountFs: 'File system radice', DeviceRestSubmit: 'Manda una richiesta vicino alla board',
+      DeviceFactoryReset: 'Ripristino di fabbrica',
+    },
+    texts: {
+      DeviceRestartLR: 'Si riavviano solo gli agenti; le macchine continuano.',
+      DeviceReboot: 'Le macchine si riavviano e intanto non sono in linea.',
+      DeviceUpgradeLR: 'Esegue il comando di aggiornamento scelto dal proprietario, poi riavvia l\'agente.',
+      DevicePkgOperation: 'Esegue un gestore di pacchetti permesso dal proprietario.',
+      DeviceMountFs: 'Dice come è montato, o lo monta scrivibile o in sola lettura con i comandi del proprietario.',
+      DeviceRestSubmit: 'La board manda una richiesta HTTP a qualcosa vicino a lei, sotto gli indirizzi permessi dal proprietario.',
+      DeviceFactoryReset: 'La board dimentica plugin, servizi e chi è. Va arruolata di nuovo.',
+    },
+    fields: {
+      version: 'Versione (vuoto per la più recente)', update_conf: 'Aggiorna anche le impostazioni', manager: 'Gestore', command: 'Comando',
+      package: 'Pacchetto', options: 'Opzioni', mnt_cmd: 'Azione', request: 'Richiesta',
+    },
+    requestHint: 'url e method, e quel che serve alla richiesta.',
+  },
   injections: {
     title: 'Plugin su questa board', inject: 'Inietta un plugin', none: 'Nessun plugin su questa board',
     noneText: 'Iniettane uno: il suo codice va alla board e si chiama o si avvia da qui.',
@@ -204,10 +226,10 @@ export const it: Dictionary = {
     tookOut: (name) => `${name} ora non è in nessuna flotta`,
   },
   operations: {
-    title: 'Operazioni', open: 'Mostra l\'operazione', method: 'Cosa', board: 'Board', by: 'Di', sent: 'Inviata', ended: 'Finita',
-    took: 'Durata', attempts: 'Tentativi', result: 'Risultato', fault: 'Perché è fallita', history: 'Passi', deadline: 'Ha senso fino a',
-    cancel: 'Annulla', cancelAsked: 'Alla board è stato chiesto di fermarla', retry: 'Fallo di nuovo',
-    emptyTitle: 'Ancora nessuna operazione',
+    together: 'Una richiesta, molte board', title: 'Operazioni', open: 'Mostra l\'operazione', method: 'Cosa', board: 'Board', by: 'Di',
+    sent: 'Inviata', ended: 'Finita', took: 'Durata', attempts: 'Tentativi', result: 'Risultato', fault: 'Perché è fallita',
+    history: 'Passi', deadline: 'Ha senso fino a', cancel: 'Annulla', cancelAsked: 'Alla board è stato chiesto di fermarla',
+    retry: 'Fallo di nuovo', emptyTitle: 'Ancora nessuna operazione',
     emptyText: 'Tutto quello che si chiede a una board diventa un\'operazione: aspetta mentre la board è via, e sta qui con il suo risultato.',
     queries: 'Mostra anche le domande', noneFit: 'Nessuna operazione corrisponde',
     unknownText: 'La board è morta mentre ci lavorava: nessuno può dire se è stata fatta.', openOnes: 'Aperte', request: 'Operazione',
@@ -216,7 +238,9 @@ export const it: Dictionary = {
       PluginStop: 'Ferma plugin', PluginReboot: 'Riavvia plugin', PluginStatus: 'Chiedi del plugin', PluginLogs: 'Leggi il log del plugin',
       ServiceEnable: 'Apri servizio', ServiceDisable: 'Chiudi servizio', ServiceRestore: 'Ripristina servizio',
       ServicesStatus: 'Chiedi dei servizi', DeviceReboot: 'Riavvia', DeviceRestartLR: 'Riavvia l\'agente', DevicePing: 'Ping',
-      DeviceEcho: 'Eco', DeviceNetConfig: 'Leggi la rete', DeviceLogs: 'Leggi il log dell\'agente', OperationCancel: 'Annulla operazione',
+      DeviceEcho: 'Eco', DeviceNetConfig: 'Leggi la rete', DeviceUpgradeLR: 'Aggiorna l\'agente', DevicePkgOperation: 'Pacchetti',
+      DeviceMountFs: 'File system radice', DeviceRestSubmit: 'Manda richiesta', DeviceFactoryReset: 'Ripristino di fabbrica',
+      DeviceLogs: 'Leggi il log dell\'agente', OperationCancel: 'Annulla operazione',
     },
   },
   system: {
