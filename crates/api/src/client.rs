@@ -282,8 +282,12 @@ fn certificate(error: &ureq::Error) -> Option<&rustls::Error> {
 }
 
 /// Where systems keep the public authorities.
-const PUBLIC_AUTHORITIES: [&str; 3] =
-    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+const PUBLIC_AUTHORITIES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/ca-bundle.pem",
+];
 
 fn tls(url: &str, trust: &Trust) -> Result<ureq::tls::TlsConfig, Error> {
     use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};

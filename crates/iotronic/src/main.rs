@@ -1,6 +1,7 @@
 //! The cloud's program: parses, configures, builds, runs, drains; it decides nothing.
 
 use clap::{Parser, Subcommand};
+use iotronic::identity::reset;
 use iotronic::{http, import, serve, settings, tls};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::io::Write as _;
@@ -32,6 +33,8 @@ enum Command {
     },
     /// Bring boards, plugins and services from a cloud of upstream's.
     Import(import::Arguments),
+    /// Give a user of a stopped cloud a new password.
+    ResetPassword(reset::Arguments),
     /// Print the OpenAPI document of /v2.
     Openapi,
 }
@@ -44,6 +47,9 @@ fn main() -> ExitCode {
         }
         Command::Import(arguments) => import::run(&arguments, &mut std::io::stdout().lock())
             .map_err(|error| error.to_string()),
+        Command::ResetPassword(arguments) => {
+            reset::run(&arguments, &mut std::io::stdout().lock()).map_err(|error| error.to_string())
+        }
         Command::Serve { data, config, check_config } => load(config).and_then(|settings| {
             if check_config {
                 tls::check(&settings).map_err(|error| error.to_string())?;

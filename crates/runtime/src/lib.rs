@@ -29,6 +29,7 @@ pub mod launcher;
 mod layers;
 mod library;
 mod log;
+mod log_file;
 mod log_pump;
 mod process;
 mod processes;

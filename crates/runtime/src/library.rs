@@ -2,15 +2,18 @@
 //!
 //! Layout: `<dir>/<id>/guest.json` names the source file beside it; `<dir>/<id>/work` is the guest's home.
 //! Invariant: an installation is whole or absent, also after power loss: the source is written and synced
-//! under a new name, then `guest.json` is replaced in one step. Not here: running them.
+//! under a new name, then `guest.json` is replaced in one step; finding one reads no disk, which may be slow. Not here:
+//! running them.
 
 use crate::failure::Failure;
 use crate::guest::{Guest, Language, check_id};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const RECORD: &str = "guest.json";
 
@@ -29,6 +32,8 @@ pub(crate) struct Installed {
 #[derive(Debug)]
 pub(crate) struct Library {
     dir: PathBuf,
+    /// What the records say; changed after them.
+    known: Mutex<BTreeMap<String, Installed>>,
 }
 
 impl Library {
@@ -37,7 +42,10 @@ impl Library {
         // Guests run elsewhere, so paths given to them must not depend on our working directory.
         let dir =
             fs::canonicalize(dir).map_err(|error| Failure::disk("open the guests", &error))?;
-        Ok(Self { dir })
+        let entries = fs::read_dir(&dir).into_iter().flatten().flatten();
+        let found = entries.filter_map(|entry| load(&dir.join(entry.file_name())));
+        let known = found.map(|guest| (guest.id.clone(), guest)).collect();
+        Ok(Self { dir, known: Mutex::new(known) })
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -65,7 +73,7 @@ impl Library {
         let home = self.home(&guest.id);
         make_dir(&home)?;
         make_dir(&self.work(&guest.id))?;
-        let before = self.load(&guest.id);
+        let before = self.known().get(&guest.id).cloned();
         let revision = before.as_ref().map_or(1, |before| before.revision.saturating_add(1));
         let file = format!("source-{revision}.{}", guest.language.extension());
         write_synced(&home.join(&file), guest.source.as_bytes())?;
@@ -81,6 +89,7 @@ impl Library {
         fs::rename(&fresh, home.join(RECORD))?;
         sync_dir(&home)?;
         sync_dir(&self.dir)?;
+        self.known().insert(guest.id.clone(), record);
         if let Some(before) = before {
             let _ = fs::remove_file(home.join(before.file));
         }
@@ -89,12 +98,11 @@ impl Library {
 
     pub(crate) fn find(&self, id: &str) -> Result<Installed, Failure> {
         check_id(id)?;
-        self.load(id).ok_or_else(|| Failure::NotInstalled { id: id.to_owned() })
+        self.known().get(id).cloned().ok_or_else(|| Failure::NotInstalled { id: id.to_owned() })
     }
 
-    fn load(&self, id: &str) -> Option<Installed> {
-        let record = fs::read(self.home(id).join(RECORD)).ok()?;
-        serde_json::from_slice(&record).ok()
+    fn known(&self) -> MutexGuard<'_, BTreeMap<String, Installed>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The guest with its source, as it was handed over.
@@ -107,6 +115,7 @@ impl Library {
 
     pub(crate) fn remove(&self, id: &str) -> Result<(), Failure> {
         self.find(id)?;
+        self.known().remove(id);
         let home = self.home(id);
         // Without its record the guest is gone, even if the rest cannot be deleted at once.
         fs::remove_file(home.join(RECORD))
@@ -116,12 +125,13 @@ impl Library {
     }
 
     pub(crate) fn list(&self) -> Vec<Installed> {
-        let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
-        let mut found: Vec<Installed> =
-            entries.filter_map(|entry| self.load(entry.file_name().to_str()?)).collect();
-        found.sort_by(|a, b| a.id.cmp(&b.id));
-        found
+        self.known().values().cloned().collect()
     }
+}
+
+fn load(home: &Path) -> Option<Installed> {
+    let guest: Installed = serde_json::from_slice(&fs::read(home.join(RECORD)).ok()?).ok()?;
+    (home.file_name()?.to_str()? == guest.id).then_some(guest)
 }
 
 fn make_dir(dir: &Path) -> io::Result<()> {
@@ -180,6 +190,7 @@ mod tests {
         let library = Library::open(dir.path()).unwrap();
         library.install(&guest("one")).unwrap();
         fs::write(library.home("a").join(RECORD), "{").unwrap();
+        let library = Library::open(dir.path()).unwrap();
         assert_eq!(library.find("a").unwrap_err().label(), "not_installed");
     }
 }

@@ -1,14 +1,13 @@
 //! What guests print: a bounded ring in memory, and a file of bounded size that survives the agent.
 //!
-//! Invariants: lines of a guest are numbered from 1 without gaps; memory, disk and rate are capped, and
-//! what the caps swallow is counted and said in the log. Not here: reading the pipes (`log_pump`).
+//! Invariants: lines of a guest are numbered from 1 without gaps; memory, disk and rate are capped, the memory of all
+//! guests together too, and what the caps swallow is counted and said in the log; adding a line never waits for the disk.
+//! Not here: reading the pipes (`log_pump`), the files (`log_file`).
 
 use crate::failure::Stream;
+use crate::log_file::{LogFile, Written};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
@@ -17,10 +16,12 @@ use tokio::sync::watch;
 pub(crate) const LINE_BYTES: usize = 8 << 10;
 /// Lines kept in memory for each guest.
 const RING_LINES: usize = 1000;
-/// Bytes of text kept in memory for each guest.
+/// Bytes kept in memory for each guest.
 const RING_BYTES: usize = 256 << 10;
-/// The file is rotated once at this size; one older file is kept.
-const FILE_BYTES: u64 = 1 << 20;
+/// Bytes kept in memory for all guests together: beyond eight of them, each gets an equal share.
+const ALL_RINGS_BYTES: usize = 2 << 20;
+/// What a line costs in memory beside its text.
+const LINE_COST: usize = size_of::<Line>();
 /// Lines and bytes kept of each second; more are dropped and counted.
 const LINES_PER_SECOND: u64 = 200;
 const BYTES_PER_SECOND: u64 = 64 << 10;
@@ -64,22 +65,53 @@ struct State {
     ring: VecDeque<Line>,
     ring_bytes: usize,
     last: u64,
+    ring_limit: usize,
     window: Window,
     file: LogFile,
+    /// Lines that did not get to the file and are not told yet.
+    unwritten: u64,
+}
+
+/// The bytes that each of so many guests may keep in memory.
+pub(crate) fn share(guests: usize) -> usize {
+    RING_BYTES.min(ALL_RINGS_BYTES / guests.max(1))
 }
 
 impl LogBook {
-    /// Opens the log of the guest whose directory is `home`, going on where it ended.
-    pub(crate) fn open(home: &Path) -> Self {
-        let file = LogFile { path: home.join("log"), open: None };
-        let mut state =
-            State { ring: VecDeque::new(), ring_bytes: 0, last: 0, window: Window::new(), file };
-        for line in state.file.read() {
-            state.last = state.last.max(line.seq);
-            state.keep(line);
+    /// Opens the log of a guest, going on where its file ended. Reads the disk.
+    pub(crate) fn open(file: LogFile) -> Self {
+        let before = file.lines();
+        let book = Self::unread(file);
+        {
+            let mut state = book.lock();
+            for line in before {
+                state.last = state.last.max(line.seq);
+                state.keep(line);
+            }
+            book.last.send_replace(state.last);
         }
-        let last = watch::Sender::new(state.last);
-        Self { state: Mutex::new(state), last }
+        book
+    }
+
+    /// A log that knows nothing of what its file holds.
+    pub(crate) fn unread(file: LogFile) -> Self {
+        let state = State {
+            ring: VecDeque::new(),
+            ring_bytes: 0,
+            last: 0,
+            ring_limit: RING_BYTES,
+            window: Window::new(),
+            unwritten: 0,
+            file,
+        };
+        Self { state: Mutex::new(state), last: watch::Sender::new(0) }
+    }
+
+    /// Keeps no more than so many bytes in memory from now on.
+    pub(crate) fn limit(&self, bytes: usize) {
+        let mut state = self.lock();
+        state.ring_limit = bytes;
+        state.make_room();
     }
 
     /// Adds a line; says how long the reader should wait before it reads on.
@@ -140,16 +172,31 @@ impl State {
     fn add(&mut self, stream: Stream, text: &str) {
         self.last += 1;
         let line = Line { seq: self.last, time: SystemTime::now(), stream, text: text.to_owned() };
-        self.file.append(&line);
+        let written = self.file.append(&line);
         self.keep(line);
+        match written {
+            Written::Queued if self.unwritten > 0 => {
+                let lost = std::mem::take(&mut self.unwritten);
+                self.add(
+                    Stream::Runtime,
+                    &format!("{lost} lines are not in the file: the disk is too slow"),
+                );
+            }
+            Written::Queued => {}
+            Written::Lost => self.unwritten += 1,
+        }
     }
 
     fn keep(&mut self, line: Line) {
-        self.ring_bytes += line.text.len();
+        self.ring_bytes += line.text.len() + LINE_COST;
         self.ring.push_back(line);
-        while self.ring.len() > RING_LINES || self.ring_bytes > RING_BYTES {
+        self.make_room();
+    }
+
+    fn make_room(&mut self) {
+        while self.ring.len() > RING_LINES || self.ring_bytes > self.ring_limit {
             let Some(oldest) = self.ring.pop_front() else { break };
-            self.ring_bytes -= oldest.text.len();
+            self.ring_bytes -= oldest.text.len() + LINE_COST;
         }
     }
 }
@@ -198,67 +245,22 @@ impl Window {
     }
 }
 
-/// Lines as JSON, one a line; a failing disk loses the file, never the guest.
-#[derive(Debug)]
-struct LogFile {
-    path: PathBuf,
-    open: Option<(File, u64)>,
-}
-
-impl LogFile {
-    fn append(&mut self, line: &Line) {
-        let Ok(mut text) = serde_json::to_vec(line) else { return };
-        text.push(b'\n');
-        if self.open.is_none() {
-            self.open = self.reopen();
-        }
-        let Some((file, size)) = &mut self.open else { return };
-        if file.write_all(&text).is_err() {
-            self.open = None;
-            return;
-        }
-        *size += u64::try_from(text.len()).unwrap_or(0);
-        if *size >= FILE_BYTES {
-            self.open = None;
-            let _ = fs::rename(&self.path, self.older());
-        }
-    }
-
-    fn reopen(&self) -> Option<(File, u64)> {
-        let file = OpenOptions::new().create(true).append(true).open(&self.path).ok()?;
-        let size = file.metadata().ok()?.len();
-        Some((file, size))
-    }
-
-    fn older(&self) -> PathBuf {
-        self.path.with_extension("1")
-    }
-
-    /// What the files hold; lines torn by a power loss are skipped.
-    fn read(&self) -> Vec<Line> {
-        [self.older(), self.path.clone()]
-            .iter()
-            .filter_map(|path| File::open(path).ok())
-            .flat_map(|file| BufReader::new(file).lines().map_while(Result::ok))
-            .filter_map(|text| serde_json::from_str(&text).ok())
-            .collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log_file::LogWriter;
 
     #[test]
     fn reading_goes_on_where_it_ended_also_after_a_restart() {
-        let home = tempfile::tempdir().unwrap();
-        let book = LogBook::open(home.path());
+        let (home, writer) = (tempfile::tempdir().unwrap(), LogWriter::start().unwrap());
+        let book = LogBook::open(LogFile::of(home.path(), &writer));
         book.push(Stream::Stdout, "one");
         book.push(Stream::Stderr, "two");
         let first = book.read(0, 1);
         assert_eq!((first.next, first.lines[0].text.as_str()), (1, "one"));
         drop(book);
-        let book = LogBook::open(home.path());
+        assert!(writer.flush(Duration::from_secs(20)));
+        let book = LogBook::open(LogFile::of(home.path(), &writer));
         book.note("three");
         let rest = book.read(first.next, 10);
         let texts: Vec<&str> = rest.lines.iter().map(|line| line.text.as_str()).collect();
@@ -267,8 +269,8 @@ mod tests {
 
     #[test]
     fn a_flood_is_capped_in_memory_on_disk_and_in_rate() {
-        let home = tempfile::tempdir().unwrap();
-        let book = LogBook::open(home.path());
+        let (home, writer) = (tempfile::tempdir().unwrap(), LogWriter::start().unwrap());
+        let book = LogBook::open(LogFile::of(home.path(), &writer));
         let mut waited = Duration::ZERO;
         for _ in 0..3000 {
             waited = waited.max(book.push(Stream::Stdout, &"x".repeat(1000)));
@@ -282,12 +284,52 @@ mod tests {
 
     #[test]
     fn what_the_ring_lost_is_counted() {
-        let home = tempfile::tempdir().unwrap();
-        let book = LogBook::open(home.path());
+        let (home, writer) = (tempfile::tempdir().unwrap(), LogWriter::start().unwrap());
+        let book = LogBook::open(LogFile::of(home.path(), &writer));
         for number in 0..RING_LINES + 5 {
             book.note(&number.to_string());
         }
         let lines = book.read(2, usize::MAX);
         assert_eq!((lines.dropped, lines.lines[0].seq), (3, 6));
+    }
+
+    #[test]
+    fn the_memory_of_all_guests_is_bounded_and_shared_equally() {
+        assert_eq!((share(1), share(8), share(16)), (RING_BYTES, RING_BYTES, RING_BYTES / 2));
+        let (home, writer) = (tempfile::tempdir().unwrap(), LogWriter::start().unwrap());
+        let book = LogBook::open(LogFile::of(home.path(), &writer));
+        for _ in 0..900 {
+            book.note("");
+        }
+        book.limit(share(1000));
+        let kept = book.read(0, usize::MAX).lines.len();
+        assert!(kept * LINE_COST <= ALL_RINGS_BYTES / 1000, "{kept} lines, empty ones, are kept");
+        book.note("last");
+        assert_eq!(book.read(0, usize::MAX).lines.last().unwrap().text, "last");
+    }
+
+    #[test]
+    fn a_disk_that_stalls_delays_nobody_and_what_it_missed_is_told() {
+        let (home, writer) = (tempfile::tempdir().unwrap(), LogWriter::start().unwrap());
+        let book = LogBook::open(LogFile::of(home.path(), &writer));
+        // Whoever opens a FIFO waits for its reader.
+        let fifo = home.path().join("log");
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
+        assert!(made.success());
+        let began = Instant::now();
+        let lines = crate::log_file::QUEUE_LINES + 100;
+        for number in 0..lines {
+            book.note(&number.to_string());
+        }
+        assert!(!writer.flush(Duration::from_millis(50)), "the file stalls");
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        assert_eq!(book.read(0, usize::MAX).next, lines as u64);
+        std::fs::rename(&fifo, home.path().join("away")).unwrap();
+        let reader = std::fs::File::open(home.path().join("away")).unwrap();
+        assert!(writer.flush(Duration::from_secs(20)));
+        drop(reader);
+        book.note("the disk is back");
+        let told = book.read(lines as u64, usize::MAX).lines;
+        assert!(told.iter().any(|line| line.text.contains("not in the file")), "{told:?}");
     }
 }

@@ -60,11 +60,12 @@ fn finish(line: &mut Vec<u8>, tail: &mut VecDeque<String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log_file::{LogFile, LogWriter};
 
     #[tokio::test]
     async fn lines_without_end_and_broken_text_are_logged() {
-        let home = tempfile::tempdir().unwrap();
-        let book = Arc::new(LogBook::open(home.path()));
+        let (home, writer) = (tempfile::tempdir().unwrap(), LogWriter::start().unwrap());
+        let book = Arc::new(LogBook::open(LogFile::of(home.path(), &writer)));
         let tail = pump(&b"one\r\ntwo\xff\nthree"[..], Stream::Stdout, Arc::clone(&book)).await;
         let texts: Vec<String> = book.read(0, 9).lines.into_iter().map(|line| line.text).collect();
         assert_eq!(texts, ["one", "two\u{fffd}", "three"]);

@@ -101,7 +101,7 @@ impl Process {
         cage.hold(pid);
         let (read, write) = channel.into_split();
         tokio::spawn(send(write, request));
-        let book = shared.book(&guest.id);
+        let book = shared.book(&guest.id).await;
         let mut samples = tokio::time::interval(SAMPLE_EVERY);
         samples.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let frame_limit = limits.output_bytes.saturating_add(FRAME_EXTRA).max(LEAST_FRAME);

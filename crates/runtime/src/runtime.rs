@@ -11,7 +11,8 @@ use crate::guest::{Guest, Language, Order};
 use crate::interpreter::Interpreters;
 use crate::layers::{self, Layer};
 use crate::library::Library;
-use crate::log::{Lines, LogBook};
+use crate::log::{Lines, LogBook, share};
+use crate::log_file::{LogFile, LogWriter};
 use crate::runner::Runners;
 use crate::service::{Service, Status, Stop, Stopped};
 use crate::settings::{Confinement, Settings};
@@ -22,8 +23,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
+/// Time for the last log lines to get to the disk when the runtime is shut down.
+const LAST_LINES_WITHIN: Duration = Duration::from_secs(1);
 /// Stops that may wait for one owner task; more wait at the sender.
 const WAITING_STOPS: usize = 4;
 
@@ -43,7 +46,8 @@ pub(crate) struct Shared {
     pub(crate) cgroups: Cgroups,
     pub(crate) spawner: Spawner,
     pub(crate) places: Places,
-    books: Mutex<HashMap<String, Arc<LogBook>>>,
+    books: Mutex<HashMap<String, Arc<OnceCell<Arc<LogBook>>>>>,
+    writer: LogWriter,
     marks: AtomicU64,
     closed: watch::Sender<bool>,
 }
@@ -71,6 +75,7 @@ impl Runtime {
             spawner: Spawner::new().map_err(Failure::launch)?,
             places: Places::new(&settings),
             books: Mutex::default(),
+            writer: LogWriter::start().map_err(Failure::launch)?,
             marks: AtomicU64::new(0),
             closed: watch::Sender::new(false),
             settings,
@@ -122,8 +127,15 @@ impl Runtime {
     }
 
     /// One guest with its source.
-    pub fn guest(&self, id: &str) -> Result<Guest, Failure> {
-        self.shared.library.read(id)
+    pub async fn guest(&self, id: &str) -> Result<Guest, Failure> {
+        let (shared, id) = (Arc::clone(&self.shared), id.to_owned());
+        on_disk(move || shared.library.read(&id)).await
+    }
+
+    /// Whether a guest is installed.
+    #[must_use]
+    pub fn is_installed(&self, id: &str) -> bool {
+        self.shared.library.find(id).is_ok()
     }
 
     /// Runs a guest once and returns its JSON result. Dropping the future cancels the call.
@@ -205,15 +217,15 @@ impl Runtime {
     }
 
     /// At most `max` log lines after line number `after` (0: from the oldest kept).
-    pub fn logs(&self, id: &str, after: u64, max: usize) -> Result<Lines, Failure> {
+    pub async fn logs(&self, id: &str, after: u64, max: usize) -> Result<Lines, Failure> {
         self.shared.library.find(id)?;
-        Ok(self.shared.book(id).read(after, max))
+        Ok(self.shared.book(id).await.read(after, max))
     }
 
     /// Changes to the number of the last log line: wait for one, then read [`Runtime::logs`].
-    pub fn follow(&self, id: &str) -> Result<watch::Receiver<u64>, Failure> {
+    pub async fn follow(&self, id: &str) -> Result<watch::Receiver<u64>, Failure> {
         self.shared.library.find(id)?;
-        Ok(self.shared.book(id).follow())
+        Ok(self.shared.book(id).await.follow())
     }
 
     /// Ends all calls at once and all services within `grace`; new runs are refused.
@@ -232,6 +244,8 @@ impl Runtime {
             let _ = stop.await;
         }
         self.shared.places.drained().await;
+        let writer = self.shared.writer.clone();
+        let _ = tokio::task::spawn_blocking(move || writer.flush(LAST_LINES_WITHIN)).await;
     }
 
     fn refuse_when_closed(&self) -> Result<(), Failure> {
@@ -251,10 +265,27 @@ impl Handle {
 
 impl Shared {
     /// The log of an installed guest.
-    pub(crate) fn book(&self, id: &str) -> Arc<LogBook> {
-        let mut books = lock(&self.books);
-        let open = || Arc::new(LogBook::open(&self.library.home(id)));
-        Arc::clone(books.entry(id.to_owned()).or_insert_with(open))
+    pub(crate) async fn book(&self, id: &str) -> Arc<LogBook> {
+        let place = Arc::clone(lock(&self.books).entry(id.to_owned()).or_default());
+        let open = async || {
+            let file = LogFile::of(&self.library.home(id), &self.writer);
+            let empty = LogFile::of(&self.library.home(id), &self.writer);
+            let opened = tokio::task::spawn_blocking(move || LogBook::open(file)).await;
+            // Only at the end of the process is nothing read any more.
+            Arc::new(opened.unwrap_or_else(|_| LogBook::unread(empty)))
+        };
+        let book = Arc::clone(place.get_or_init(open).await);
+        self.share_memory();
+        book
+    }
+
+    /// Gives each log its share of the memory for all of them.
+    fn share_memory(&self) {
+        let books = lock(&self.books);
+        let limit = share(books.len());
+        for book in books.values().filter_map(|place| place.get()) {
+            book.limit(limit);
+        }
     }
 
     /// Marks the processes of one run; unique on this machine as long as it is up.

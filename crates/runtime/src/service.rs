@@ -94,7 +94,7 @@ enum Ending {
 impl Service {
     /// Owns the service until it ends; `first` hears whether the first start worked.
     pub(crate) async fn run(mut self, first: oneshot::Sender<Result<(), Failure>>) {
-        let book = self.shared.book(&self.guest.id);
+        let book = self.shared.book(&self.guest.id).await;
         let mut first = Some(first);
         let mut restarts = 0;
         let last = loop {

@@ -96,7 +96,7 @@ async fn what_a_plugin_prints_is_log_and_not_result(language: Language) {
         node: "console.log('{\"ok\": 1}'); exports.main = (p) => { console.log('ä'); console.error('bad'); return 7; };",
     };
     assert_eq!(world.call(source, Value::Null).await, Ok(json!(7)));
-    let lines = world.runtime.logs("one", 0, 100).unwrap().lines;
+    let lines = world.runtime.logs("one", 0, 100).await.unwrap().lines;
     let has = |stream, text: &str| lines.iter().any(|l| l.stream == stream && l.text == text);
     assert!(has(Stream::Stdout, "{\"ok\": 1}") && has(Stream::Stdout, "ä"), "{lines:?}");
     assert!(has(Stream::Stderr, "bad"), "{lines:?}");
@@ -195,7 +195,7 @@ async fn a_log_flood_is_capped_and_the_result_still_arrives(language: Language) 
         node: "exports.main = (p) => { for (let n = 0; n < 20000; n++) console.log('flood', n); return 'done'; };",
     };
     assert_eq!(world.call(source, Value::Null).await, Ok(json!("done")));
-    let texts = world.texts("one");
+    let texts = world.texts("one").await;
     assert!(texts.len() < 5000, "{}", texts.len());
     assert!(texts.iter().any(|text| text.contains("lines dropped")), "{:?}", texts.last());
 }
@@ -427,11 +427,12 @@ async fn a_service_restarts_with_the_same_order(language: Language) {
     world.line_with("one", "serving 5").await;
     let second = world.runtime.restart("one", support::PATIENCE).await.unwrap();
     assert_ne!(first, second);
-    support::eventually("it serves again", || {
-        let texts = world.texts("one");
-        (texts.iter().filter(|text| *text == "serving 5").count() == 2).then_some(())
-    })
-    .await;
+    let again = async {
+        while world.texts("one").await.iter().filter(|text| *text == "serving 5").count() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(support::PATIENCE, again).await.expect("it serves again");
 }
 
 async fn a_crashing_service_is_restarted_then_given_up(language: Language) {
@@ -445,8 +446,9 @@ async fn a_crashing_service_is_restarted_then_given_up(language: Language) {
     let status = world.status_where("one", |s| matches!(s, Status::Failed { .. })).await;
     let Status::Failed { reason, .. } = status else { panic!("{status:?}") };
     assert!(reason.to_string().contains("broken lamp"), "{reason}");
-    let crashes = world.texts("one").iter().filter(|text| text.starts_with("crashed")).count();
-    assert_eq!(crashes, 3, "{:?}", world.texts("one"));
+    let crashes =
+        world.texts("one").await.iter().filter(|text| text.starts_with("crashed")).count();
+    assert_eq!(crashes, 3, "{:?}", world.texts("one").await);
 }
 
 async fn a_killed_service_is_restarted(language: Language) {
@@ -487,10 +489,10 @@ async fn logs_are_read_in_pieces_and_followed(language: Language) {
     world.install("one", source).await;
     world.started("one").await;
     world.line_with("one", "line 4").await;
-    let first = world.runtime.logs("one", 0, 3).unwrap();
-    let second = world.runtime.logs("one", first.next, 100).unwrap();
+    let first = world.runtime.logs("one", 0, 3).await.unwrap();
+    let second = world.runtime.logs("one", first.next, 100).await.unwrap();
     assert_eq!((first.lines.len(), first.next, second.lines[0].seq), (3, 3, 4));
-    assert!(world.texts("one").contains(&"started".to_owned()));
+    assert!(world.texts("one").await.contains(&"started".to_owned()));
     world.runtime.stop("one", support::PATIENCE).await.unwrap();
 }
 

@@ -52,7 +52,7 @@ async fn what_is_not_installed_cannot_be_used() {
     assert_eq!(runtime.start("x", Order::default()).await, Err(missing.clone()));
     assert_eq!(runtime.status("x"), Err(missing.clone()));
     assert_eq!(runtime.remove("x").await, Err(missing.clone()));
-    assert_eq!(runtime.logs("x", 0, 1), Err(missing));
+    assert_eq!(runtime.logs("x", 0, 1).await, Err(missing));
     let escape = runtime.call("../../etc", Order::default(), &Cancel::new()).await;
     assert_eq!(escape.unwrap_err().label(), "bad_guest");
 }
@@ -66,7 +66,7 @@ async fn guests_survive_a_restart_of_the_agent() {
     let installed = again.installed();
     assert_eq!(installed.len(), 1);
     assert_eq!((installed[0].id.as_str(), installed[0].language), ("one", Language::Python));
-    assert_eq!(again.guest("one").unwrap().source, SLEEP.python);
+    assert_eq!(again.guest("one").await.unwrap().source, SLEEP.python);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -269,4 +269,24 @@ async fn no_control_group_is_left_behind() {
         let mount = if controller.is_empty() { String::new() } else { format!("/{controller}") };
         assert!(!std::path::Path::new(&format!("/sys/fs/cgroup{mount}{path}")).exists(), "{line}");
     }
+}
+
+#[tokio::test]
+async fn a_log_file_that_stalls_stops_neither_calls_nor_the_reading_of_logs() {
+    let world = World::new(Language::Python);
+    let hello = Source { python: "def main(p):\n    print('hello')\n    return 7\n", node: "" };
+    world.install("one", hello).await;
+    // Read before the disk gets slow; whoever opens a FIFO waits for its other end.
+    assert!(world.texts("one").await.is_empty());
+    let fifo = world.dir.path().join("one/log");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
+    assert!(made.success());
+    for _ in 0..3 {
+        let cancel = Cancel::new();
+        let call = world.runtime.call("one", Order::default(), &cancel);
+        let result = tokio::time::timeout(support::PATIENCE, call).await.unwrap();
+        assert_eq!(result.unwrap(), json!(7));
+    }
+    let texts = world.texts("one").await;
+    assert_eq!(texts.iter().filter(|text| *text == "hello").count(), 3, "{texts:?}");
 }

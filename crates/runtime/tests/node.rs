@@ -119,5 +119,5 @@ async fn a_service_tidies_up_in_its_stop_function() {
     world.install("one", source).await;
     world.runtime.start("one", Order::default()).await.unwrap();
     assert_eq!(world.runtime.stop("one", PATIENCE).await, Ok(Stopped::InOrder));
-    assert!(world.texts("one").contains(&"pins released".to_owned()));
+    assert!(world.texts("one").await.contains(&"pins released".to_owned()));
 }

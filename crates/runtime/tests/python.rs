@@ -58,7 +58,7 @@ async fn an_upstream_synchronous_plugin_runs_unchanged() {
         Order { params: json!({"name": "S4T"}), context: json!({"uuid": "b-1"}), limits: None };
     let result = world.runtime.call("one", order, &Cancel::new()).await;
     assert_eq!(result, Ok(json!(["one", "lamp", "S4T", "b-1"])));
-    let texts = world.texts("one");
+    let texts = world.texts("one").await;
     let logged = |text: &str| texts.iter().any(|line| line == text);
     assert!(logged("INFO parameters: {'name': 'S4T'}") && logged("INFO completed"), "{texts:?}");
 }
@@ -72,7 +72,7 @@ async fn an_upstream_asynchronous_plugin_stops_in_order() {
     assert!(matches!(status, Status::Running { .. }));
     world.line_with("one", "INITED hello").await;
     assert_eq!(world.runtime.stop("one", PATIENCE).await, Ok(Stopped::InOrder));
-    assert!(world.texts("one").contains(&"tidied up".to_owned()));
+    assert!(world.texts("one").await.contains(&"tidied up".to_owned()));
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn exit_handlers_run_and_threads_left_behind_do_not_block() {
         "import atexit, threading, time\natexit.register(lambda: print('pins released'))\ndef main(p):\n    threading.Thread(target=time.sleep, args=(600,)).start()\n    return 1\n",
     );
     assert_eq!(world.call(source, Value::Null).await, Ok(json!(1)));
-    assert!(world.texts("one").contains(&"pins released".to_owned()));
+    assert!(world.texts("one").await.contains(&"pins released".to_owned()));
 }
 
 #[tokio::test]

@@ -5,50 +5,88 @@
 
 use std::process::Command;
 
-use crate::command::{Fallible, is_installed, run};
+use crate::command::{Fallible, capture, is_installed, run};
 
-/// One need: any of its programs will do.
+/// One need.
 pub(crate) struct Need {
-    programs: &'static [&'static str],
+    sign: Sign,
     package: &'static str,
     purpose: &'static str,
 }
 
-const PYTHON: Need = Need { programs: &["python3"], package: "python3", purpose: "Python plugins" };
+/// By what a need is known to be met.
+enum Sign {
+    /// Any of these programs.
+    Program(&'static [&'static str]),
+    /// A module that Python can load.
+    PythonModule(&'static str),
+}
+
+impl Sign {
+    fn is_there(&self) -> bool {
+        match self {
+            Self::Program(names) => names.iter().any(|name| is_installed(name)),
+            Self::PythonModule(name) => {
+                let mut python = Command::new("python3");
+                python.args(["-c", &format!("import {name}")]);
+                capture(&mut python).is_ok()
+            }
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Program(names) => format!("program {}", names.join(" or ")),
+            Self::PythonModule(name) => format!("Python module {name}"),
+        }
+    }
+}
+
+const PYTHON: Need =
+    Need { sign: Sign::Program(&["python3"]), package: "python3", purpose: "Python plugins" };
 
 const NODE: Need = Need {
-    programs: &["node"],
+    sign: Sign::Program(&["node"]),
     package: "nodejs",
     purpose: "Node.js plugins, and building the dashboard",
 };
 const NPM: Need = Need {
-    programs: &["npm"],
+    sign: Sign::Program(&["npm"]),
     package: "npm",
     purpose: "the dashboard's tools, and the reverse tunnel of upstream's boards",
 };
 
 const CHROMIUM: Need = Need {
-    programs: &["chromium", "chromium-browser", "google-chrome"],
+    sign: Sign::Program(&["chromium", "chromium-browser", "google-chrome"]),
     package: "chromium",
     purpose: "a real browser for the dashboard",
 };
 
 /// What all tests together need.
-pub(crate) const FOR_TESTS: [Need; 9] = [
+pub(crate) const FOR_TESTS: [Need; 10] = [
     PYTHON,
-    NODE,
-    Need { programs: &["ip"], package: "iproute2", purpose: "network namespaces" },
     Need {
-        programs: &["iptables", "nft"],
+        sign: Sign::PythonModule("ensurepip"),
+        package: "python3-venv",
+        purpose: "upstream's Python programs, each in an environment of its own",
+    },
+    NODE,
+    Need { sign: Sign::Program(&["ip"]), package: "iproute2", purpose: "network namespaces" },
+    Need {
+        sign: Sign::Program(&["iptables", "nft"]),
         package: "iptables",
         purpose: "links that drop packets without a word",
     },
-    Need { programs: &["curl"], package: "curl", purpose: "an outside HTTP client" },
-    Need { programs: &["openssl"], package: "openssl", purpose: "an outside TLS client" },
+    Need { sign: Sign::Program(&["curl"]), package: "curl", purpose: "an outside HTTP client" },
+    Need {
+        sign: Sign::Program(&["openssl"]),
+        package: "openssl",
+        purpose: "an outside TLS client",
+    },
     NPM,
     CHROMIUM,
     Need {
-        programs: &["mariadbd"],
+        sign: Sign::Program(&["mariadbd"]),
         package: "mariadb-server",
         purpose: "a real upstream database to import from",
     },
@@ -66,12 +104,12 @@ pub(crate) const FOR_SCREENSHOTS: [Need; 3] = [NODE, NPM, CHROMIUM];
 /// What trying packages needs.
 pub(crate) const FOR_TRIAL: [Need; 2] = [
     Need {
-        programs: &["debootstrap"],
+        sign: Sign::Program(&["debootstrap"]),
         package: "debootstrap",
         purpose: "a bare system to install in",
     },
     Need {
-        programs: &["systemd-analyze"],
+        sign: Sign::Program(&["systemd-analyze"]),
         package: "systemd",
         purpose: "a second opinion on units",
     },
@@ -84,7 +122,7 @@ pub(crate) fn prepare(needs: &[Need]) -> Fallible<()> {
         return Ok(());
     }
     for need in &missing {
-        eprintln!("missing: {} ({})", need.programs.join(" or "), need.purpose);
+        eprintln!("missing: {} ({})", need.sign.text(), need.purpose);
     }
     if !(is_root() && is_installed("apt-get")) {
         return Err(by_hand(&missing));
@@ -93,15 +131,15 @@ pub(crate) fn prepare(needs: &[Need]) -> Fallible<()> {
     match missing.into_iter().find(|need| !is_met(need)) {
         None => Ok(()),
         Some(need) => Err(format!(
-            "package {} is installed, but there is no program {} on the path",
+            "package {} is installed, but there is no {}",
             need.package,
-            need.programs.join(" or ")
+            need.sign.text()
         )),
     }
 }
 
 fn is_met(need: &Need) -> bool {
-    need.programs.iter().any(|program| is_installed(program))
+    need.sign.is_there()
 }
 
 pub(crate) fn is_root() -> bool {
@@ -136,13 +174,21 @@ fn install(missing: &[&Need]) -> Fallible<()> {
 mod tests {
     use super::*;
 
-    const SHELL: Need = Need { programs: &["no-such-thing", "sh"], package: "dash", purpose: "" };
-    const NONE: Need = Need { programs: &["no-such-thing"], package: "nothing", purpose: "" };
+    const SHELL: Need =
+        Need { sign: Sign::Program(&["no-such-thing", "sh"]), package: "dash", purpose: "" };
+    const NONE: Need =
+        Need { sign: Sign::Program(&["no-such-thing"]), package: "nothing", purpose: "" };
 
     #[test]
     fn a_need_is_met_by_any_of_its_programs() {
         assert!(is_met(&SHELL));
         assert!(!is_met(&NONE));
+    }
+
+    #[test]
+    fn a_module_is_asked_of_python() {
+        let module = |name| Need { sign: Sign::PythonModule(name), package: "", purpose: "" };
+        assert!(is_met(&module("json")) && !is_met(&module("no_such_module")));
     }
 
     #[test]

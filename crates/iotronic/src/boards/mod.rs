@@ -50,6 +50,8 @@ use tokio::sync::{broadcast, mpsc};
 use tunnel::Link;
 use websocket::WebSocket;
 
+/// Largest message of a control channel: a plugin's source and room around it.
+pub(crate) const MAX_MESSAGE: usize = 2 * 1024 * 1024;
 /// Name of the cloud's agent, first part of its procedures.
 const AGENT: &str = "iotronic";
 /// Calls of machines that are answered at one time; more are told to come back.

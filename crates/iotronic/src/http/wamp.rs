@@ -2,6 +2,7 @@
 
 use super::Peer;
 use super::upgrade::{self, Wanted};
+use crate::boards::MAX_MESSAGE;
 use crate::cloud::Cloud;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -9,9 +10,6 @@ use axum::response::Response;
 use axum::routing::get;
 use wamp::Serialiser;
 use websocket::Limits;
-
-/// Largest message of a control channel: a plugin's source and room around it.
-const MAX_MESSAGE: usize = 2 * 1024 * 1024;
 
 /// The route.
 pub fn routes() -> Router<Cloud> {

@@ -5,6 +5,7 @@
 
 mod bootstrap;
 pub mod passwords;
+pub mod reset;
 pub mod sessions;
 pub mod sign_in;
 pub mod throttle;

@@ -5,6 +5,7 @@
 
 use super::Error;
 use super::stream::Io;
+use crate::boards::MAX_MESSAGE;
 use crate::cloud::Cloud;
 use crate::settings::Settings;
 use crate::tls::Tls;
@@ -25,8 +26,6 @@ use websocket::handshake::Refusal;
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 /// Rest after the system could not accept.
 const REST: Duration = Duration::from_millis(100);
-/// Largest message of a control channel.
-const MAX_MESSAGE: usize = 2 * 1024 * 1024;
 
 /// Both listeners, bound.
 pub(super) struct Doors {

@@ -99,6 +99,39 @@ fn it_says_the_password_once_and_that_it_is_ready_and_stops_orderly() {
     assert!(second.wait().0.success());
 }
 
+#[tokio::test]
+async fn a_lost_password_is_replaced_while_the_cloud_is_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    let reset = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_iotronic"));
+        let output = command.args(["reset-password", "--data"]).arg(dir.path()).args(more).output();
+        let output = output.unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(text).unwrap())
+    };
+    let (is_done, text) = reset(&[]);
+    assert!(!is_done && text.contains("holds no cloud yet"), "{text}");
+    let cloud = Program::start(dir.path(), &[]);
+    let first = cloud.lines[0].rsplit(' ').next().unwrap().to_owned();
+    let (is_done, text) = reset(&[]);
+    assert!(!is_done && text.contains("in use by another process"), "{text}");
+    cloud.signal("-TERM");
+    cloud.wait();
+    let (is_done, text) = reset(&["--user", "nobody"]);
+    assert!(!is_done && text.contains("no user \"nobody\""), "{text}");
+    let (is_done, text) = reset(&[]);
+    assert!(is_done && text.contains("password of user admin"), "{text}");
+    let second = text.trim().rsplit(' ').next().unwrap().to_owned();
+    let store = store::Store::open(dir.path(), store::Options::default()).await.unwrap();
+    let row = store::identity::get_user_by_name(&store, "admin").await.unwrap();
+    store.close().await;
+    for (password, is_right) in [(first, false), (second, true)] {
+        let check = iotronic::identity::passwords::Passwords::default();
+        let right = check.verify(password.into(), Some(row.password_hash.clone())).await.unwrap();
+        assert_eq!(right, is_right);
+    }
+}
+
 #[test]
 fn a_second_process_on_the_same_folder_is_refused() {
     let dir = tempfile::tempdir().unwrap();

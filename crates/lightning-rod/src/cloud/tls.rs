@@ -14,7 +14,10 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    WantsVerifier,
+};
 use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -69,25 +72,21 @@ pub(super) fn config(
             builder.with_root_certificates(roots).with_no_client_auth()
         }
         Trust::Fingerprint(fingerprint, seen) => {
-            let verifier = ByFingerprint {
-                fingerprint: fingerprint.clone(),
-                seen: Arc::clone(seen),
-                provider: Arc::clone(&provider),
-            };
-            builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(verifier))
-                .with_no_client_auth()
+            let (fingerprint, seen) = (fingerprint.clone(), Arc::clone(seen));
+            judged(builder, Judge::Fingerprint { fingerprint, seen }, provider)
         }
-        Trust::Anything => {
-            let verifier = Unchecked { provider: Arc::clone(&provider) };
-            builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(verifier))
-                .with_no_client_auth()
-        }
+        Trust::Anything => judged(builder, Judge::Nobody, provider),
     };
     Ok(Arc::new(config))
+}
+
+fn judged(
+    builder: ConfigBuilder<ClientConfig, WantsVerifier>,
+    judge: Judge,
+    provider: Arc<CryptoProvider>,
+) -> ClientConfig {
+    let verifier = Arc::new(Verifier { judge, provider });
+    builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
 }
 
 fn public_roots(file: Option<&Path>) -> Result<RootCertStore, TlsError> {
@@ -126,15 +125,23 @@ impl TimeProvider for BoardTime {
     }
 }
 
-/// Accepts a chain that holds the certificate with the fingerprint and is valid below it.
+/// Whom rustls asks where its own rules do not do; the handshake proves in any case that the other side has its key.
 #[derive(Debug)]
-struct ByFingerprint {
-    fingerprint: String,
-    seen: Arc<OnceLock<String>>,
+struct Verifier {
+    judge: Judge,
     provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for ByFingerprint {
+/// Whose certificates are taken.
+#[derive(Debug)]
+enum Judge {
+    /// Those of a chain that holds the certificate with this fingerprint and is valid below it.
+    Fingerprint { fingerprint: String, seen: Arc<OnceLock<String>> },
+    /// All of them.
+    Nobody,
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -143,8 +150,11 @@ impl ServerCertVerifier for ByFingerprint {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        let Judge::Fingerprint { fingerprint, seen } = &self.judge else {
+            return Ok(ServerCertVerified::assertion());
+        };
         let has_fingerprint = |certificate: &&CertificateDer<'_>| {
-            URL_SAFE_NO_PAD.encode(Sha256::digest(certificate.as_ref())) == self.fingerprint
+            URL_SAFE_NO_PAD.encode(Sha256::digest(certificate.as_ref())) == *fingerprint
         };
         let authority = intermediates.iter().find(has_fingerprint).ok_or_else(|| {
             rustls::Error::General(
@@ -168,51 +178,8 @@ impl ServerCertVerifier for ByFingerprint {
             ocsp_response,
             now,
         )?;
-        let _ = self.seen.set(to_pem(authority));
+        let _ = seen.set(to_pem(authority));
         Ok(verified)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// Accepts any certificate; the handshake still proves that the other side has its key.
-#[derive(Debug)]
-struct Unchecked {
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Unchecked {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

@@ -95,7 +95,7 @@ impl Plugins {
         let row = Row::new(&plugin, on_boot, older.as_ref());
         let has_it = older
             .is_some_and(|row| row.revision == plugin.revision && plugin.revision > 0)
-            && self.runtime.guest(&id.to_string()).is_ok();
+            && self.runtime.is_installed(&id.to_string());
         if !has_it {
             let guest = Guest {
                 id: id.to_string(),
@@ -186,21 +186,21 @@ impl Plugins {
     pub(super) async fn logs(&self, logs: PluginLogs) -> Result<Value, Fault> {
         self.row(logs.plugin)?;
         let (id, read) = (logs.plugin.to_string(), logs.read);
-        let mut last = self.runtime.follow(&id).map_err(fault)?;
+        let mut last = self.runtime.follow(&id).await.map_err(fault)?;
         let wait = Duration::from_millis(read.wait_ms.min(MAX_WAIT_MS).into());
         let newer = last.wait_for(|last| *last > read.after);
         let _ = tokio::time::timeout(wait, newer).await;
-        answer(self.read_log(&id, read).map_err(fault)?)
+        answer(self.read_log(&id, read).await.map_err(fault)?)
     }
 
-    fn read_log(&self, id: &str, read: Read) -> Result<Lines, Failure> {
+    async fn read_log(&self, id: &str, read: Read) -> Result<Lines, Failure> {
         let limit = read.limit.min(MAX_LINES) as usize;
         let found = if read.after == 0 {
-            let all = self.runtime.logs(id, 0, usize::MAX)?;
+            let all = self.runtime.logs(id, 0, usize::MAX).await?;
             let skip = all.lines.len().saturating_sub(limit);
             runtime::Lines { lines: all.lines.into_iter().skip(skip).collect(), ..all }
         } else {
-            self.runtime.logs(id, read.after, limit)?
+            self.runtime.logs(id, read.after, limit).await?
         };
         let lines = found.lines.into_iter().map(|line| Line {
             seq: line.seq,

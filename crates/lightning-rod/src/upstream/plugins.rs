@@ -250,7 +250,7 @@ impl Plugins {
         .await?;
         let id = uuid.to_string();
         let guest = Guest { id: id.clone(), name: name.to_owned(), language, source };
-        if self.runtime.guest(&id).is_ok_and(|installed| installed == guest) {
+        if self.runtime.guest(&id).await.is_ok_and(|installed| installed == guest) {
             return Ok(());
         }
         self.runtime.install(guest).await.map_err(|failure| said(&failure))

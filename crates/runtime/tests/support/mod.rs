@@ -101,11 +101,11 @@ impl World {
 
     /// Waits until a log line contains `text` and returns it.
     pub(crate) async fn line_with(&self, id: &str, text: &str) -> String {
-        let mut news = self.runtime.follow(id).unwrap();
+        let mut news = self.runtime.follow(id).await.unwrap();
         let mut after = 0;
         let found = async {
             loop {
-                let lines = self.runtime.logs(id, after, 10).unwrap();
+                let lines = self.runtime.logs(id, after, 10).await.unwrap();
                 after = lines.next;
                 if let Some(line) = lines.lines.iter().find(|line| line.text.contains(text)) {
                     return line.text.clone();
@@ -116,11 +116,14 @@ impl World {
             }
         };
         let waited = tokio::time::timeout(PATIENCE, found).await;
-        waited.unwrap_or_else(|_| panic!("no line with {text}: {:?}", self.texts(id)))
+        match waited {
+            Ok(line) => line,
+            Err(_) => panic!("no line with {text}: {:?}", self.texts(id).await),
+        }
     }
 
-    pub(crate) fn texts(&self, id: &str) -> Vec<String> {
-        let lines = self.runtime.logs(id, 0, usize::MAX).unwrap().lines;
+    pub(crate) async fn texts(&self, id: &str) -> Vec<String> {
+        let lines = self.runtime.logs(id, 0, usize::MAX).await.unwrap().lines;
         lines.into_iter().map(|line| line.text).collect()
     }
 }
