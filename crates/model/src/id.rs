@@ -75,6 +75,8 @@ uuid_id! {
     OperationId "operation";
     /// An application credential.
     CredentialId "credential";
+    /// A delegation: a part of somebody's rights in somebody else's hands.
+    DelegationId "delegation";
 }
 
 macro_rules! text_id {

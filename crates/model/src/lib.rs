@@ -6,6 +6,7 @@
 pub mod access;
 pub mod board;
 pub mod claim;
+pub mod delegation;
 pub mod facts;
 pub mod id;
 pub mod kind;
@@ -17,7 +18,8 @@ pub mod service;
 pub mod time;
 
 pub use id::{
-    BoardId, ClaimId, CredentialId, FleetId, OperationId, PluginId, ProjectId, ServiceId, UserId,
+    BoardId, ClaimId, CredentialId, DelegationId, FleetId, OperationId, PluginId, ProjectId,
+    ServiceId, UserId,
 };
 pub use kind::Kind;
 pub use name::Name;
