@@ -8,6 +8,7 @@ pub mod boards;
 pub mod claims;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod delegations;
 pub mod events;
 pub mod fleets;
 pub mod identity;

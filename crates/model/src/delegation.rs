@@ -123,7 +123,7 @@ impl Target {
 
 /// Names of actions (`board:get_one`) that may be done. Words that stand for many (`board:all`) are spelled out before they
 /// come here, so that one set is within another or is not, and a later version of the cloud widens nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "BTreeSet<String>", into = "BTreeSet<String>")]
 #[schema(value_type = Vec<String>)]
 pub struct Rights(BTreeSet<String>);

@@ -222,7 +222,8 @@ fn a_chain_that_is_not_whole_or_not_the_users_gives_nothing() {
     assert_eq!(ask(&[], 2), Err(Denied::None));
     let foreign = Delegation { id: DelegationId::new(), ..root.clone() };
     assert_eq!(ask(&[below, foreign], 2), Err(Denied::None), "that is not its parent");
-    let late = decide(std::slice::from_ref(&root), &world.people[1], ACTIONS[0], &world.targets[0], at(9));
+    let late =
+        decide(std::slice::from_ref(&root), &world.people[1], ACTIONS[0], &world.targets[0], at(9));
     assert_eq!(late, Err(Denied::Late));
     let other = decide(&[root], &world.people[1], "board:delete", &world.targets[0], at(1));
     assert_eq!(other, Err(Denied::Beyond));

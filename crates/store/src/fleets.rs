@@ -1,8 +1,10 @@
 //! Fleets: named sets of boards. Membership is a column of the board.
 
+use crate::delegations;
 use crate::events::NewEvent;
 use crate::sql::{Reader, Row, Statement, all, json, one, the_one};
 use crate::{Error, Page, Tx};
+use model::delegation::Resource;
 use model::{FleetId, Invalid, Name, ProjectId, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -185,6 +187,7 @@ pub async fn update(
 /// There is none in the scope.
 pub async fn delete(tx: &mut Tx, scope: Option<&ProjectId>, id: FleetId) -> Result<(), Error> {
     let old = by_id(&mut *tx, scope, id).await?;
+    delegations::revoke_all_of(tx, &Resource::Fleet(id)).await?;
     let text = "DELETE FROM fleets WHERE id = $1";
     tx.execute(Statement::new("delete a fleet", text).bind(id)).await?;
     tell(tx, &old, "deleted").await

@@ -10,6 +10,7 @@
 
 pub mod boards;
 pub mod claims;
+pub mod delegations;
 pub mod error;
 pub mod events;
 pub mod exposures;

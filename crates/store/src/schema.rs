@@ -11,6 +11,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (3, include_str!("../migrations/sqlite/0003_answer_headers.sql")),
     (4, include_str!("../migrations/sqlite/0004_requests.sql")),
     (5, include_str!("../migrations/sqlite/0005_load.sql")),
+    (6, include_str!("../migrations/sqlite/0006_delegations.sql")),
 ];
 
 const LEDGER: &str =

@@ -65,7 +65,7 @@ bind! {
     Int(Timestamp::micros): Timestamp;
     Text(|text| ToString::to_string(&text)): &str, String, &model::Name, &model::ProjectId, &model::UserId,
         model::BoardId, model::ClaimId, model::PluginId, model::ServiceId, model::FleetId, model::OperationId,
-        model::CredentialId, uuid::Uuid;
+        model::CredentialId, model::DelegationId, uuid::Uuid;
     Blob(|bytes: &[u8; 32]| bytes.to_vec()): &[u8; 32];
     Blob(|key: &PublicKey| key.as_bytes().to_vec()): &PublicKey;
 }

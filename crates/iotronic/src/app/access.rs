@@ -30,6 +30,12 @@ impl Caller {
         Ok(caller)
     }
 
+    /// One whose roles may not reach so deep: what they ask for is about one board, and [`crate::app::boards::get`] asks the
+    /// roles and the delegations that reach it.
+    pub(crate) fn about_a_board(grant: Arc<Grant>, action: Action) -> Self {
+        Self { grant, action, key: None, only: None }
+    }
+
     /// The same caller, whose request has a key.
     #[must_use]
     pub fn with_key(self, key: Option<Key>) -> Self {

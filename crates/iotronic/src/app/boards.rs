@@ -2,22 +2,82 @@
 
 use crate::app::access::Caller;
 use crate::app::find::find;
-use crate::app::{Error, claims};
+use crate::app::{Error, claims, delegations};
 use crate::cloud::Cloud;
 use api::boards::Change;
+use model::Kind;
+use model::delegation::Target;
 use std::time::Duration;
-use store::boards::{self, BoardChange, BoardRow, Filter};
+use store::boards::{self, BoardChange, BoardRow, Borrower, Filter};
 use store::claims::NewClaim;
 use store::{Page, exposures};
+use uuid::Uuid;
 
-/// The board of this id or name.
+/// The board of this id or name: one of the own project, or one that is delegated to the caller for what it wants to do.
 ///
 /// # Errors
-/// There is none that the caller may see.
+/// There is none that the caller may see, or may do this with.
 pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<BoardRow, Error> {
-    let board = find(caller, ident, |scope| boards::get(&cloud.store, scope, ident)).await?;
-    caller.may(&board.project, "board")?;
-    Ok(board)
+    let board = reachable(cloud, caller, ident).await?;
+    match caller.may(&board.project, "board") {
+        Ok(()) => Ok(board),
+        Err(refused) => match delegations::allow(cloud, caller, &target(&board), "board").await {
+            Ok(()) => Ok(board),
+            // What the own roles lack is the better answer in the own project.
+            Err(_) if refused.kind() == Kind::Forbidden => Err(refused),
+            Err(none) => Err(none),
+        },
+    }
+}
+
+/// The board of this id or name, in the own project or among those that are delegated to the caller, whatever for. Whether
+/// the caller may do something with it is asked by whoever calls this.
+///
+/// # Errors
+/// There is none.
+pub(super) async fn reachable(
+    cloud: &Cloud,
+    caller: &Caller,
+    ident: &str,
+) -> Result<BoardRow, Error> {
+    match find(caller, ident, |scope| boards::get(&cloud.store, scope, ident)).await {
+        Err(store::Error::NotFound { .. }) => borrowed(cloud, caller, ident).await,
+        found => Ok(found?),
+    }
+}
+
+async fn borrowed(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<BoardRow, Error> {
+    let unknown = || Error::from(store::Error::NotFound { what: "board" });
+    let user = &caller.principal().user;
+    let all = match Uuid::try_parse(ident) {
+        Ok(id) => vec![boards::by_id(&cloud.store, None, id.into()).await?],
+        Err(_) => {
+            let lent_to = Some(Borrower { user: user.clone(), action: None, now: cloud.now() });
+            let filter = Filter { name: Some(ident.to_owned()), lent_to, ..Filter::default() };
+            let own = Some(caller.project());
+            boards::list(&cloud.store, own, &filter, Page::default()).await?
+        }
+    };
+    let mut found = Vec::new();
+    for board in all {
+        let target = target(&board);
+        let reaching = store::delegations::reaching(&cloud.store, user, &target, cloud.now());
+        if !reaching.await?.is_empty() {
+            found.push(board);
+        }
+    }
+    match found.len() {
+        0 | 1 => found.pop().ok_or_else(unknown),
+        _ => {
+            let text = "several boards of this name are delegated to you; use its id";
+            Err(Error::new(Kind::Conflict, text))
+        }
+    }
+}
+
+/// A board as delegations see it.
+pub(super) fn target(board: &BoardRow) -> Target {
+    Target::board(board.id, board.fleet, board.project.clone())
 }
 
 /// Boards that the caller may see, in order of creation; without load and capabilities, and with no other fact than the
@@ -40,6 +100,12 @@ pub async fn list(
         fleet,
         selector: filter.selector.as_deref().unwrap_or_default().parse()?,
         text: filter.text.clone(),
+        name: None,
+        lent_to: Some(Borrower {
+            user: caller.principal().user.clone(),
+            action: Some(caller.action().name),
+            now: cloud.now(),
+        }),
     };
     Ok(boards::list_light(&cloud.store, caller.scope(), &filter, page).await?)
 }

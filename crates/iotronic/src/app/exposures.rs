@@ -53,7 +53,7 @@ async fn both(
     service: &str,
 ) -> Result<(BoardRow, ServiceRow), Error> {
     let board = boards::get(cloud, caller, board).await?;
-    let service = services::get(cloud, caller, service).await?;
+    let service = services::for_board(cloud, caller, &board, service).await?;
     if board.project != service.project {
         let text = "board and service belong to different projects; make a service in the board's";
         return Err(Error::new(Kind::Conflict, text));

@@ -64,7 +64,7 @@ async fn on_board(
     plugin: &str,
 ) -> Result<(BoardRow, PluginRow, InjectionRow), Error> {
     let board = boards::get(cloud, caller, board).await?;
-    let plugin = plugins::get(cloud, caller, plugin).await?;
+    let plugin = plugins::for_board(cloud, caller, &board, plugin).await?;
     let injection = match injections::get(&cloud.store, board.id, plugin.id).await {
         Err(store::Error::NotFound { .. }) => {
             let text =
@@ -89,7 +89,7 @@ pub async fn inject(
     order: Order,
 ) -> Result<OperationRow, Error> {
     let board = boards::get(cloud, caller, board).await?;
-    let plugin = plugins::get(cloud, caller, plugin).await?;
+    let plugin = plugins::for_board(cloud, caller, &board, plugin).await?;
     let inject = prepare(cloud, plugin, on_boot).await?;
     let wanted = order.clone();
     let order = order.at_once(cloud, board.id);

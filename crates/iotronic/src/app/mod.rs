@@ -8,6 +8,7 @@ pub mod access;
 pub mod actions;
 pub mod boards;
 pub mod claims;
+pub mod delegations;
 pub mod devices;
 mod error;
 pub mod exposures;

@@ -10,6 +10,7 @@ use model::plugin::{MAX_SOURCE, MAX_VALUE, Visibility};
 use model::{Invalid, PluginId};
 use serde_json::{Value, json};
 use store::Page;
+use store::boards::BoardRow;
 use store::plugins::{self, Filter, NewPlugin, PluginChange, PluginRow};
 
 /// Makes a plugin; `extra` is what upstream's clients keep with it.
@@ -78,6 +79,28 @@ pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<PluginRo
         caller.may(&plugin.project, "plugin")?;
     }
     Ok(plugin)
+}
+
+/// The plugin of this id or name for something on a board that the caller was let to. A board of another project, which was
+/// delegated, has plugins of its own project; what the caller brings along must be theirs to read.
+///
+/// # Errors
+/// There is none.
+pub(super) async fn for_board(
+    cloud: &Cloud,
+    caller: &Caller,
+    board: &BoardRow,
+    ident: &str,
+) -> Result<PluginRow, Error> {
+    if caller.may(&board.project, "board").is_ok() {
+        return get(cloud, caller, ident).await;
+    }
+    match plugins::get(&cloud.store, Some(&board.project), ident).await {
+        Err(store::Error::NotFound { .. }) => {
+            Ok(find(caller, ident, |scope| plugins::get(&cloud.store, scope, ident)).await?)
+        }
+        found => Ok(found?),
+    }
 }
 
 /// The source of a plugin that the caller may see.

@@ -10,6 +10,7 @@ use api::services::{Change, New};
 use model::ServiceId;
 use serde_json::{Value, json};
 use store::Page;
+use store::boards::BoardRow;
 use store::services::{self, NewService, ServiceChange, ServiceRow};
 
 /// Makes a service; `extra` is what upstream's clients keep with it.
@@ -43,6 +44,22 @@ pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<ServiceR
     let service = find(caller, ident, |scope| services::get(&cloud.store, scope, ident)).await?;
     caller.may(&service.project, "service")?;
     Ok(service)
+}
+
+/// The service of this id or name for a board that the caller was let to: of a delegated board's own project.
+///
+/// # Errors
+/// There is none.
+pub(super) async fn for_board(
+    cloud: &Cloud,
+    caller: &Caller,
+    board: &BoardRow,
+    ident: &str,
+) -> Result<ServiceRow, Error> {
+    if caller.may(&board.project, "board").is_ok() {
+        return get(cloud, caller, ident).await;
+    }
+    Ok(services::get(&cloud.store, Some(&board.project), ident).await?)
 }
 
 /// Services that the caller may see, in order of creation.

@@ -5,7 +5,7 @@ use crate::app::access::{Caller, Key};
 use crate::cloud::Cloud;
 use crate::http::answer::Failure;
 use crate::http::cookie;
-use crate::http::routes::Access;
+use crate::http::routes::{self, Access};
 use crate::identity::sessions::renewed;
 use crate::identity::tokens::Statement;
 use axum::body::{Bytes, HttpBody as _};
@@ -16,6 +16,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use model::{Invalid, Kind};
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
+use std::sync::Arc;
+use store::delegations::has_any;
 
 /// The statement of a request's token.
 pub(crate) struct SignedIn(pub Statement);
@@ -65,7 +67,21 @@ impl FromRequestParts<Cloud> for Caller {
         let SignedIn(said) = SignedIn::from_request_parts(parts, cloud).await?;
         let grant = cloud.sign_in.grant(&cloud.store, &said, cloud.now()).await?;
         let key = parts.extensions.get::<Key>().cloned();
-        Ok(Self::new(grant.ok_or_else(expired)?, action)?.with_key(key))
+        let grant = grant.ok_or_else(expired)?;
+        let caller = match Self::new(Arc::clone(&grant), action) {
+            Err(refused) if refused.kind() == Kind::Forbidden => {
+                let user = &grant.principal.user;
+                let is_lendable = routes::delegable().contains(&action);
+                let borrows = is_lendable && has_any(&cloud.store, user, cloud.now()).await?;
+                if borrows {
+                    Self::about_a_board(grant, action)
+                } else {
+                    return Err(refused.into());
+                }
+            }
+            made => made?,
+        };
+        Ok(caller.with_key(key))
     }
 }
 

@@ -7,6 +7,7 @@ mod boards;
 mod claims;
 mod cookie;
 mod cors;
+mod delegations;
 mod docs;
 mod events;
 mod extract;

@@ -3,14 +3,15 @@
 
 use crate::cloud::Cloud;
 use crate::http::{
-    boards, claims, docs, events, fleets, identity, injections, load, logs, metrics, operations,
-    plugins, services, session, system, ui, v1, versions,
+    boards, claims, delegations, docs, events, fleets, identity, injections, load, logs, metrics,
+    operations, plugins, services, session, system, ui, v1, versions,
 };
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::{Extension, Router};
-use model::access::Action;
+use model::access::{Action, Reach};
+use std::sync::OnceLock;
 
 /// Who may ask at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +35,35 @@ pub struct Route {
 
 /// The routes of all people.
 pub fn table() -> Vec<Route> {
-    let all = [public(), identity_routes(), things(), on_boards(), history(), v1::routes::all()];
+    let all = [
+        public(),
+        identity_routes(),
+        things(),
+        one_board(),
+        on_boards(),
+        on_operations(),
+        history(),
+        v1::routes::all(),
+    ];
     all.into_iter().flatten().collect()
+}
+
+/// What can be delegated: looking at boards, and whatever is done with one that is not its owner's to do alone.
+pub fn delegable() -> &'static [Action] {
+    static ALL: OnceLock<Vec<Action>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let about_boards = on_boards().into_iter().chain(on_operations()).chain(one_board());
+        let actions = about_boards.filter_map(|route| match route.access {
+            Access::May(action) => Some(action),
+            Access::Public => None,
+        });
+        let mut all: Vec<Action> =
+            actions.filter(|action| matches!(action.reach, Reach::Read | Reach::Write)).collect();
+        all.push(Action::read("board:get"));
+        all.sort_by_key(|action| action.name);
+        all.dedup();
+        all
+    })
 }
 
 /// A router of the whole table.
@@ -105,14 +133,17 @@ fn things() -> Vec<Route> {
         put(api::session::PATH, read("session:switch"), session::switch),
         get(api::system::PATH, operate("system:get"), system::show),
         get("/v2/boards", read("board:get"), boards::list),
-        get("/v2/boards/{board}", read("board:get_one"), boards::show),
-        patch("/v2/boards/{board}", write("board:update"), boards::change),
         delete("/v2/boards/{board}", own("board:delete"), boards::decommission),
         post("/v2/boards/{board}/replace", own("board:replace"), boards::replace),
         get("/v2/claims", read("claim:get"), claims::list),
         post("/v2/claims", own("claim:create"), claims::create),
         get("/v2/claims/{claim}", read("claim:get_one"), claims::show),
         delete("/v2/claims/{claim}", own("claim:delete"), claims::revoke),
+        post("/v2/injections", write("plugin_inject:many"), injections::inject_many),
+        get("/v2/delegations", read("delegation:get"), delegations::list),
+        post("/v2/delegations", read("delegation:create"), delegations::create),
+        get("/v2/delegations/{delegation}", read("delegation:get_one"), delegations::show),
+        delete("/v2/delegations/{delegation}", read("delegation:delete"), delegations::revoke),
         get("/v2/plugins", read("plugin:get"), plugins::list),
         post("/v2/plugins", write("plugin:create"), plugins::create),
         get("/v2/plugins/{plugin}", read("plugin:get_one"), plugins::show),
@@ -178,7 +209,6 @@ fn on_boards() -> Vec<Route> {
             read("plugin_action:logs"),
             logs::of_plugin,
         ),
-        post("/v2/injections", write("plugin_inject:many"), injections::inject_many),
         get("/v2/boards/{board}/services", read("service_on_board:get"), services::exposed),
         get(SERVICE, read("service_on_board:get_one"), services::show_exposed),
         put(SERVICE, write("service_action:enable"), services::enable),
@@ -191,11 +221,23 @@ fn on_boards() -> Vec<Route> {
     ]
 }
 
+fn one_board() -> Vec<Route> {
+    vec![
+        get("/v2/boards/{board}", read("board:get_one"), boards::show),
+        patch("/v2/boards/{board}", write("board:update"), boards::change),
+    ]
+}
+
+fn on_operations() -> Vec<Route> {
+    vec![
+        get("/v2/operations/{operation}", read("operation:get_one"), operations::show),
+        post("/v2/operations/{operation}/cancel", write("operation:cancel"), operations::cancel),
+    ]
+}
+
 fn history() -> Vec<Route> {
     vec![
         get("/v2/operations", read("operation:get"), operations::list),
-        get("/v2/operations/{operation}", read("operation:get_one"), operations::show),
-        post("/v2/operations/{operation}/cancel", write("operation:cancel"), operations::cancel),
         get("/v2/events", read("event:get"), events::list),
     ]
 }

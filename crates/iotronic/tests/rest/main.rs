@@ -10,6 +10,7 @@
 
 mod commands;
 mod cors;
+mod delegations;
 mod errors;
 mod identity;
 mod load;

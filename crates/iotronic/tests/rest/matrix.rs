@@ -3,7 +3,7 @@
 
 use crate::world::{Somebody, World, request};
 use axum::http::{Method, StatusCode};
-use iotronic::http::routes::{Access, Route, table};
+use iotronic::http::routes::{Access, Route, delegable, table};
 use model::access::{Action, Decision, Principal, Role, decide};
 use serde_json::{Value, json};
 
@@ -55,6 +55,7 @@ impl Things {
             .replace("{user}", who.user.as_str())
             .replace("{project}", who.project.as_str())
             .replace("{credential}", NOTHING)
+            .replace("{delegation}", NOTHING)
             .replace("{role}", "user_iot")
     }
 }
@@ -77,6 +78,9 @@ fn good_body(route: &Route) -> Option<Value> {
         }
         (_, "/v2/services") => json!({ "name": "new", "port": 80 }),
         (_, "/v2/fleets") => json!({ "name": "new" }),
+        (_, "/v2/delegations") => json!({
+            "resource": "board:lamp", "to": "nobody", "rights": ["read"], "until": "2999-01-01T00:00:00Z"
+        }),
         (_, "/v2/injections") => json!({ "plugin": "p", "selector": "kind=none" }),
         (_, "/identity/v3/projects") => json!({ "project": { "name": "matrix" } }),
         (_, "/identity/v3/users") => {
@@ -173,9 +177,10 @@ async fn each_role_may_do_exactly_what_the_table_of_routes_says() {
             if allows(role, action, &who) {
                 let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
                 assert!(!refused.contains(&answer.status), "{what}");
-                let may_be_missing = ["{credential}", "{role}", "{port}", "webservices"]
-                    .iter()
-                    .any(|part| route.path.contains(part));
+                let may_be_missing =
+                    ["{credential}", "{role}", "{port}", "{delegation}", "webservices"]
+                        .iter()
+                        .any(|part| route.path.contains(part));
                 assert!(may_be_missing || answer.status != 404, "{what}");
                 assert!(answer.status != 500, "{what}");
             } else {
@@ -213,4 +218,49 @@ async fn to_another_projects_administrator_nothing_of_this_project_exists() {
     }
     let after = world.get(&owner, &format!("/v2/boards/{}", things.board)).await.expect(200);
     assert_eq!(before, after);
+}
+
+#[test]
+fn whatever_can_be_delegated_is_about_one_board() {
+    for (route, action) in actions().into_iter().filter(|(_, action)| delegable().contains(action))
+    {
+        let is_about_one = ["{board}", "{operation}"].iter().any(|part| route.path.contains(part));
+        assert!(is_about_one || action.name == "board:get", "{} {}", route.method, route.path);
+    }
+}
+
+#[tokio::test]
+async fn who_was_lent_a_board_may_do_with_it_what_can_be_lent_and_after_the_revocation_nothing() {
+    let world = World::start().await;
+    let owner = world.owner().await;
+    let things = Things::make(&world, &owner).await;
+    let elsewhere = model::ProjectId::new();
+    world.make_project(&elsewhere).await;
+    let borrower = world.somebody(&elsewhere, Role::UserIot).await;
+    let lend = json!({
+        "resource": "board:lamp", "to": borrower.user, "rights": ["all:all"], "until": "2999-01-01T00:00:00Z"
+    });
+    let lent = world.post(&owner, "/v2/delegations", lend).await.expect(201);
+    for is_lent in [true, false] {
+        for (route, action) in actions() {
+            let is_about_it =
+                ["{board}", "{operation}"].iter().any(|part| route.path.contains(part));
+            // Upstream's API knows no delegations.
+            if !is_about_it || !route.path.starts_with("/v2") {
+                continue;
+            }
+            let path = things.path(&route, &borrower);
+            let (path, body) =
+                if is_lent { harmless(&route, &path) } else { (path, good_body(&route)) };
+            let stale = [("if-match", "\"0\"")];
+            let answer = world.ask(&borrower, route.method.clone(), &path, body, &stale).await;
+            let what = format!("{is_lent}: {} {path}: {}", route.method, answer.text);
+            let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND];
+            let may = is_lent && delegable().contains(&action);
+            assert_eq!(may, !refused.contains(&answer.status), "{what}");
+            assert_ne!(answer.status, 500, "{what}");
+        }
+        let path = format!("/v2/delegations/{}", lent["id"].as_str().unwrap());
+        world.delete(&owner, &path).await.expect(200);
+    }
 }

@@ -1,11 +1,12 @@
 //! A board's life: status moves, a new key, the end.
 
 use super::{BoardRow, WHAT, by_id, fresh, tell};
-use crate::operations;
 use crate::sql::{Reader, Row, Statement, first};
 use crate::{Error, Tx};
+use crate::{delegations, operations};
 use base::key::PublicKey;
 use model::board::{Event, Status};
+use model::delegation::Resource;
 use model::{BoardId, ProjectId, Timestamp};
 
 /// A key that is refused for good.
@@ -79,6 +80,7 @@ pub async fn decommission(
         refuse(tx, key, id, "decommissioned").await?;
     }
     operations::abandon_all(tx, id).await?;
+    delegations::revoke_all_of(tx, &Resource::Board(id)).await?;
     for text in [
         "DELETE FROM exposures WHERE board = $1",
         "DELETE FROM injections WHERE board = $1",

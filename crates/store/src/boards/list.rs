@@ -5,7 +5,7 @@ use crate::sql::{Reader, Statement, all};
 use crate::{Error, Page};
 use model::board::Status;
 use model::label::{Selector, Term};
-use model::{FleetId, ProjectId};
+use model::{FleetId, ProjectId, Timestamp, UserId};
 
 /// Which boards.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -18,6 +18,21 @@ pub struct Filter {
     pub selector: Selector,
     /// With this text in the name, in upper or lower case.
     pub text: Option<String>,
+    /// With exactly this name.
+    pub name: Option<String>,
+    /// Also of other projects, where this person may look by a delegation.
+    pub lent_to: Option<Borrower>,
+}
+
+/// Somebody to whom boards may be delegated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Borrower {
+    /// Who.
+    pub user: UserId,
+    /// What they want to do with the boards; none finds what is delegated for whatever.
+    pub action: Option<&'static str>,
+    /// When.
+    pub now: Timestamp,
 }
 
 /// Boards in order of creation.
@@ -54,7 +69,12 @@ fn statement(
     page: Page,
 ) -> Statement {
     let mut statement = Statement::new("list boards", select);
-    statement.and_equals("b.project", scope).and_equals("b.fleet", filter.fleet);
+    match (scope, &filter.lent_to) {
+        (Some(project), Some(borrower)) => push_reachable(&mut statement, project, borrower),
+        _ => _ = statement.and_equals("b.project", scope),
+    }
+    statement.and_equals("b.fleet", filter.fleet);
+    statement.and_equals("b.name", filter.name.as_deref());
     match filter.status {
         Some(status) => statement.and_equals("b.status", Some(status.word())),
         None => statement.push(" AND b.status <> 'decommissioned'"),
@@ -66,6 +86,21 @@ fn statement(
         push_term(&mut statement, term);
     }
     statement.page("b.id", page)
+}
+
+/// Of the project, or by a delegation whose every link gives the right now.
+fn push_reachable(statement: &mut Statement, project: &ProjectId, borrower: &Borrower) {
+    statement.push(" AND (b.project = ").push_bind(project);
+    statement.push(" OR EXISTS (SELECT 1 FROM delegations d WHERE d.delegated = ");
+    statement.push_bind(&borrower.user).push(" AND d.revoked_at IS NULL AND d.starts_at <= ");
+    statement.push_bind(borrower.now).push(" AND d.ends_at > ").push_bind(borrower.now);
+    if let Some(action) = borrower.action {
+        // Names of actions hold nothing that would have to be escaped in a pattern.
+        statement.push(" AND d.rights LIKE ").push_bind(format!("%\"{action}\"%"));
+    }
+    statement.push(
+        " AND d.resource IN ('board:' || b.id, 'fleet:' || COALESCE(b.fleet, ''), 'project:' || b.project)))",
+    );
 }
 
 fn contains(text: &str) -> String {

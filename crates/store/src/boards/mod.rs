@@ -13,12 +13,13 @@ mod presence;
 pub use count::by_status;
 pub(crate) use life::rebind;
 pub use life::{RefusedKey, decommission, delete, refused_key, set_status};
-pub use list::{Filter, list, list_light};
+pub use list::{Borrower, Filter, list, list_light};
 pub use presence::{
     Connection, all_offline_at_start, record_connection, record_disconnection, record_facts,
     record_load,
 };
 
+use crate::delegations;
 use crate::events::NewEvent;
 use crate::sql::{Reader, Row, Statement, all, first, json, one, the_one};
 use crate::{Error, Tx};
@@ -244,6 +245,9 @@ pub async fn update(
     let rows = tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "name"))?;
     if rows == 0 {
         return Err(Error::Stale { what: WHAT });
+    }
+    if let Some(left) = old.fleet.filter(|_| fleet != old.fleet) {
+        delegations::revoke_left(tx, id, left).await?;
     }
     if change.labels.is_some() {
         write_labels(tx, id, labels).await?;
