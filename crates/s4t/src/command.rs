@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::output::{Output, Style};
 use crate::session::{Session, Source};
-use crate::{board, claim, event, fleet, login, operation, plugin, service};
+use crate::{board, claim, delegation, event, fleet, login, operation, plugin, service};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use std::io::Write as _;
 
@@ -42,6 +42,9 @@ enum Noun {
     /// Fleets: named sets of boards.
     #[command(subcommand)]
     Fleet(fleet::Command),
+    /// Delegations: what others may do with one's boards, and until when.
+    #[command(subcommand)]
+    Delegation(delegation::Command),
     /// Operations: what was asked of boards.
     #[command(subcommand)]
     Operation(operation::Command),
@@ -74,6 +77,7 @@ impl Line {
             Noun::Plugin(command) => command.run(&session, &mut out),
             Noun::Service(command) => command.run(&session, &mut out),
             Noun::Fleet(command) => command.run(&session, &mut out),
+            Noun::Delegation(command) => command.run(&session, &mut out),
             Noun::Operation(command) => command.run(&session, &mut out),
             Noun::Events(events) => events.run(&session, &mut out),
             Noun::Completion(_) | Noun::Login(_) | Noun::Logout => Ok(()),

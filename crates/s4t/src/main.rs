@@ -4,6 +4,7 @@
 mod board;
 mod claim;
 mod command;
+mod delegation;
 mod event;
 mod failure;
 mod fleet;

@@ -105,6 +105,31 @@ CREATE TABLE credentials (
 
 CREATE UNIQUE INDEX credentials_by_name ON credentials (user_id, name);
 
+CREATE TABLE delegations (
+    id TEXT NOT NULL PRIMARY KEY,
+    parent TEXT REFERENCES delegations (id),
+    project TEXT NOT NULL,
+    resource TEXT NOT NULL,
+    delegator TEXT NOT NULL,
+    delegated TEXT NOT NULL,
+    rights TEXT NOT NULL,
+    starts_at BIGINT NOT NULL,
+    ends_at BIGINT NOT NULL,
+    depth BIGINT NOT NULL,
+    hold TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    revoked_at BIGINT,
+    revoked_by TEXT
+);
+
+CREATE INDEX delegations_by_delegated ON delegations (delegated, resource) WHERE revoked_at IS NULL;
+
+CREATE INDEX delegations_by_parent ON delegations (parent);
+
+CREATE INDEX delegations_by_project ON delegations (project, id);
+
+CREATE INDEX delegations_by_resource ON delegations (resource, hold);
+
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY,
     at BIGINT NOT NULL,
