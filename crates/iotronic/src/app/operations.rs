@@ -5,8 +5,8 @@
 
 use crate::app::access::{Caller, Key};
 use crate::app::settle::settle;
-use crate::boards::GOES_ON;
 use crate::app::{Error, delegations};
+use crate::boards::GOES_ON;
 use crate::cloud::Cloud;
 use api::operations::{
     Commanding, DEFAULT_DEADLINE_S, Detail, MAX_DEADLINE_S, MAX_WAIT_S, Operation, Sort, Step,

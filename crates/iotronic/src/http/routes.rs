@@ -52,8 +52,10 @@ pub fn table() -> Vec<Route> {
 pub fn delegable() -> &'static [Action] {
     static ALL: OnceLock<Vec<Action>> = OnceLock::new();
     ALL.get_or_init(|| {
-        let about_boards = on_boards().into_iter().chain(on_operations()).chain(one_board());
-        let actions = about_boards.filter_map(|route| match route.access {
+        let is_lent = |route: &Route| {
+            route.path.starts_with("/v2/boards/{board}") || route.path.contains("{operation}")
+        };
+        let actions = table().into_iter().filter(is_lent).filter_map(|route| match route.access {
             Access::May(action) => Some(action),
             Access::Public => None,
         });
