@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -14,8 +15,11 @@ use std::time::{Duration, Instant};
 use super::fetch;
 use super::scene::Scene;
 use crate::command::{Fallible, capture, is_installed};
+use crate::needs::is_root;
 use crate::process::Process;
 
+/// Where Debian's SSH server separates privileges.
+const PRIVILEGE_FOLDER: &str = "/run/sshd";
 const START: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -35,7 +39,10 @@ enum Kind {
 impl Local {
     /// SSH where its server accepts our settings, HTTP otherwise.
     pub(super) fn start(scene: &Scene) -> Fallible<Self> {
-        Self::start_ssh(scene).or_else(|_| Self::start_http(scene))
+        Self::start_ssh(scene).or_else(|reason| {
+            eprintln!("an HTTP server stands in for the SSH server: {reason}");
+            Self::start_http(scene)
+        })
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -53,6 +60,7 @@ impl Local {
         fs::create_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let port = free_port()?;
         let settings = ssh_settings(&folder, port)?;
+        make_privilege_folder()?;
         capture(Command::new(ssh_server()).arg("-t").arg("-f").arg(&settings))?;
         let mut command = Command::new(ssh_server());
         command.args(["-D", "-e", "-f"]).arg(&settings);
@@ -126,6 +134,16 @@ fn ssh_server() -> PathBuf {
         .map(|folder| folder.join("sshd"))
         .find(|program| program.is_file())
         .unwrap_or_else(|| "/usr/sbin/sshd".into())
+}
+
+/// The server of root wants this empty folder, which its service makes at each start of the machine.
+fn make_privilege_folder() -> Fallible<()> {
+    let folder = Path::new(PRIVILEGE_FOLDER);
+    if !is_root() || folder.exists() {
+        return Ok(());
+    }
+    let made = fs::DirBuilder::new().mode(0o755).create(folder);
+    made.map_err(|error| format!("{PRIVILEGE_FOLDER} cannot be made: {error}"))
 }
 
 fn ssh_settings(folder: &Path, port: u16) -> Fallible<PathBuf> {
