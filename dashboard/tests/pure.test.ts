@@ -1,6 +1,5 @@
-// The small pure parts: clusters, jumps, parameters, log lines, samples, ids of a moment.
+// The small pure parts: clusters, jumps, parameters, log lines, samples.
 import { expect, test } from 'vitest';
-import { markerAt } from '../src/api/operations';
 import type { LoadSample } from '../src/api/types';
 import { fit, rank, type Jump } from '../src/app/jumps';
 import { appended, withGaps } from '../src/screens/boards/parts/samples';
@@ -54,13 +53,6 @@ test('samples come in order, old ones fall out, and absence is a hole', () => {
   expect(appended(first, 'nonsense', 1)).toBe(first);
   expect(appended(first, JSON.stringify(sample(61)), 1).map((one) => one.at)).toEqual([sample(1).at, sample(61).at]);
   expect(withGaps([sample(0), sample(1), sample(9)])).toEqual([sample(0), sample(1), null, sample(9)]);
-});
-
-test('an id of a moment sorts between those made before and after it', () => {
-  const at = Date.UTC(2026, 10, 24, 9, 54, 23, 144);
-  const made = '01a20cfa-5928-758b-bd1e-aa6afad2f465';
-  expect(markerAt(at) < made).toBe(true);
-  expect(markerAt(at + 1) > made).toBe(true);
 });
 
 test('words about a terminal that are none say nothing', () => {

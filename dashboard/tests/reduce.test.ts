@@ -29,13 +29,19 @@ test('a board that left is dropped, known or not', () => {
 });
 
 test('an operation goes from word to word and never back', () => {
-  const running = operation(undefined, event('operation.running', { board: 'b', method: 'PluginCall' }));
-  expect(running).toMatchObject({ put: { id: 'id', state: 'running', method: 'PluginCall', sent_at: AT } });
+  const running = operation(undefined, event('operation.running', { board: 'b', method: 'PluginCall', subject: { plugin: 'p1' } }));
+  const subject = { noun: 'plugin', id: 'p1' };
+  expect(running).toMatchObject({ put: { id: 'id', state: 'running', method: 'PluginCall', subject, sent_at: AT } });
   const known = (running as { put: Operation }).put;
   const done = operation(known, event('operation.succeeded'));
   expect(done).toMatchObject({ put: { state: 'succeeded', ended_at: AT } });
   expect(operation((done as { put: Operation }).put, event('operation.running'))).toBe('keep');
   expect(operation(known, event('operation.pending'))).toBe('keep');
+});
+
+test('why an operation failed is read, since the event does not tell', () => {
+  expect(operation(undefined, event('operation.failed'))).toMatchObject({ put: { state: 'failed' }, more: 'fetch' });
+  expect(operation(undefined, event('operation.succeeded'))).not.toHaveProperty('more');
 });
 
 test('a word nobody knows yet is read', () => {

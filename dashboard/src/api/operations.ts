@@ -7,11 +7,11 @@ export interface Wanted {
   state?: OperationState | undefined;
   method?: string | undefined;
   main?: string | undefined;
+  order?: 'asc' | 'desc' | undefined;
   marker?: string | undefined;
   limit?: number | undefined;
 }
 
-/** One page, oldest first. */
 function list(wanted: Wanted = {}): Promise<Page<Operation>> {
   return ask('/v2/operations', { query: { limit: 100, ...wanted } });
 }
@@ -24,41 +24,28 @@ export function cancel(operation: string): Promise<Operation> {
   return ask(path('operations', operation, 'cancel'), { method: 'POST' });
 }
 
-const MINUTE_MS = 60_000;
-/** How far back one looks, step by step, until enough was found; none is the whole log. */
-const LOOK_BACK_MS = [10 * MINUTE_MS, 120 * MINUTE_MS, 24 * 60 * MINUTE_MS, 7 * 24 * 60 * MINUTE_MS, undefined];
-/** Most pages read of one window. */
+/** Most pages read for one list. */
 const MAX_PAGES = 5;
 
-/** The newest operations, newest first. Lists come oldest first, so this looks back in growing steps. */
-export async function newest(enough: number, wanted: Wanted = {}): Promise<Operation[]> {
-  let found: Operation[] = [];
-  for (const back of LOOK_BACK_MS) {
-    found = await since(back === undefined ? undefined : markerAt(Date.now() - back), wanted);
-    if (found.length >= enough) break;
-  }
-  return found.reverse();
+/** The newest operations, newest first, until enough commands are among them. */
+export function newest(enough: number, wanted: Wanted = {}): Promise<Operation[]> {
+  const commands = (found: Operation[]): number => found.filter((item) => item.sort === 'command').length;
+  return read({ ...wanted, order: 'desc', limit: Math.min(1000, enough * 2) }, (found) => commands(found) >= enough);
 }
 
 /** The parts of a request to many boards. */
 export function parts(main: string): Promise<Operation[]> {
-  return since(undefined, { main });
+  return read({ main, limit: 1000 }, () => false);
 }
 
-async function since(marker: string | undefined, wanted: Wanted): Promise<Operation[]> {
+async function read(wanted: Wanted, suffices: (found: Operation[]) => boolean): Promise<Operation[]> {
   const found: Operation[] = [];
-  let next: string | null | undefined = marker;
-  for (let read = 0; read < MAX_PAGES; read += 1) {
-    const page: Page<Operation> = await list({ ...wanted, limit: 1000, marker: next ?? undefined });
+  let marker: string | null | undefined;
+  for (let pages = 0; pages < MAX_PAGES; pages += 1) {
+    const page: Page<Operation> = await list({ ...wanted, marker: marker ?? undefined });
     found.push(...page.items);
-    next = page.next;
-    if (!next) break;
+    marker = page.next;
+    if (!marker || suffices(found)) break;
   }
   return found;
-}
-
-/** The smallest id (UUIDv7) of a moment: lists are ordered by id, which is the order of creation. */
-export function markerAt(millis: number): string {
-  const time = Math.max(0, Math.floor(millis)).toString(16).padStart(12, '0');
-  return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-000000000000`;
 }

@@ -4,6 +4,8 @@ import type { Problem } from './types';
 
 /** How long an answer may take; commands are operations and answer at once. */
 const DEADLINE_MS = 60_000;
+/** Before a look is tried once more. */
+const RETRY_MS = 250;
 
 /** What was wrong, as the cloud said it (RFC 9457), or as the browser did when nobody answered. */
 export class Failure extends Error {
@@ -63,17 +65,24 @@ export async function send(to: string, options: Ask = {}): Promise<Response> {
   if (options.lastEventId !== undefined) headers.set('Last-Event-ID', options.lastEventId);
   const init: RequestInit = { method, headers, credentials: 'same-origin', signal: options.signal ?? null };
   if (options.body !== undefined) init.body = JSON.stringify(options.body);
-  let answer: Response;
-  try {
-    answer = await fetch(to + query(options.query), init);
-  } catch (error) {
-    if (options.signal?.aborted && (error as Error).name === 'AbortError') throw error;
-    throw new Failure(unreachable(error), null);
-  }
+  const answer = await reach(to + query(options.query), init);
   if (answer.ok) return answer;
   const failure = await refused(answer);
   if (answer.status === 401 && to !== '/v2/session') onSignedOut();
   throw failure;
+}
+
+/** One more try for what only looks: networks hiccup, and a proxy may close a connection just as it is used. */
+async function reach(address: string, init: RequestInit, tries = init.method === 'GET' ? 2 : 1): Promise<Response> {
+  try {
+    return await fetch(address, init);
+  } catch (error) {
+    const { name } = error as Error;
+    if (name === 'AbortError') throw error;
+    if (tries <= 1 || name === 'TimeoutError') throw new Failure(unreachable(error), null);
+    await new Promise((go) => setTimeout(go, RETRY_MS));
+    return reach(address, init, tries - 1);
+  }
 }
 
 /** Every item of a list, page by page; `seen` gets each page as it comes. */

@@ -55,24 +55,9 @@ export interface Reference {
   name: string;
 }
 
-/** Who is signed in, where, and until when. */
-export interface Session {
-  user: Reference;
-  project: Reference;
-  projects: Reference[];
-  roles: Role[];
-  expires_at: string;
-  csrf: string;
-}
-
+export type Session = Schemas['Session'];
+export type System = Schemas['System'];
+export type Subject = Schemas['Subject'];
 /** A load report with its moment. */
-export interface LoadSample extends Load {
-  at: string;
-}
-
-/** What the operator set for the pages. */
-export interface UiSettings {
-  tile_url: string | null;
-  attribution: string | null;
-  cloud: { version: string };
-}
+export type LoadSample = Schemas['LoadSample'];
+export type UiSettings = Schemas['Ui'];

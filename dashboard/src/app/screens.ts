@@ -22,13 +22,25 @@ const LOADERS: Record<Route['screen'], Loader> = {
 
 const AHEAD: Route['screen'][] = ['overview', 'boards', 'board', 'operations'];
 
+/** Between two tries to fetch a screen, and how many there are: networks hiccup. */
+const PAUSE_MS = 700;
+const TRIES = 4;
+
 export async function screenOf(route: Route): Promise<Component<never>> {
-  return (await LOADERS[route.screen]()).default;
+  for (let left = TRIES; ; left -= 1) {
+    try {
+      return (await LOADERS[route.screen]()).default;
+    } catch (error) {
+      if (left <= 1) throw error;
+      await new Promise((go) => setTimeout(go, PAUSE_MS));
+    }
+  }
 }
 
 export function fetchAhead(): void {
   const idle = window.requestIdleCallback ?? ((act: () => void) => setTimeout(act, 500));
-  idle(() => AHEAD.forEach((screen) => void LOADERS[screen]()));
+  // One that does not come now comes when it is wanted.
+  idle(() => AHEAD.forEach((screen) => void LOADERS[screen]().catch(() => {})));
 }
 
 /** What makes a screen another one: within it, only its parts change. */

@@ -9,6 +9,8 @@ import type { Verdict } from './reduce';
 const TOGETHER_MS = 60;
 /** Items that events ask to read, one by one; above this the whole list is read anew. */
 const MAX_SINGLE_READS = 40;
+/** Between two reads of the whole list for that reason. */
+const CROWD_MS = 1000;
 
 export interface Source<T> {
   noun: string;
@@ -29,12 +31,15 @@ export class Collection<T extends { id: string }> {
   /** What events told while the list was being read: newer than what the list says. */
   private touched = new Set<string>();
   private showing: ReturnType<typeof setTimeout> | undefined;
+  private reading: ReturnType<typeof setTimeout> | undefined;
   private shownAt = -Infinity;
   private generation = 0;
 
   constructor(private readonly source: Source<T>) {
     live.listen((event) => this.hear(event));
-    live.onResync(() => this.state !== 'idle' && void this.read());
+    live.onResync((why) => {
+      if (this.state === 'failed' || (why === 'missed' && this.state !== 'idle')) void this.read();
+    });
   }
 
   /** Reads the list unless that was done. */
@@ -112,7 +117,10 @@ export class Collection<T extends { id: string }> {
     if (verdict === 'keep') return;
     if (verdict === 'drop') this.drop(event.subject_id);
     else if (verdict === 'fetch') this.want(event.subject_id);
-    else this.put(verdict.put);
+    else {
+      this.put(verdict.put);
+      if (verdict.more === 'fetch') this.want(event.subject_id);
+    }
   }
 
   private want(id: string): void {
@@ -123,7 +131,7 @@ export class Collection<T extends { id: string }> {
   private async fetch(): Promise<void> {
     const ids = [...this.wanted];
     this.wanted.clear();
-    if (ids.length > MAX_SINGLE_READS) return this.read();
+    if (ids.length > MAX_SINGLE_READS) return this.readLater();
     const generation = this.generation;
     await Promise.all(
       ids.map(async (id) => {
@@ -135,6 +143,14 @@ export class Collection<T extends { id: string }> {
         }
       }),
     );
+  }
+
+  /** A crowd of changes goes on for a while; reading everything for each handful would cost more than it shows. */
+  private readLater(): void {
+    this.reading ??= setTimeout(() => {
+      this.reading = undefined;
+      void this.read();
+    }, CROWD_MS);
   }
 
   private show(): void {

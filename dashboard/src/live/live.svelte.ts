@@ -7,7 +7,9 @@ import { Stream, type StreamState } from './stream';
 const HIDDEN_MS = 60_000;
 
 type Listener = (event: CloudEvent) => void;
-type Resync = () => void;
+/** Why a thing on screen is read anew: events were missed, or the cloud is back and only what failed need be. */
+export type Why = 'missed' | 'back';
+type Resync = (why: Why) => void;
 
 class Live {
   /** How the stream does. */
@@ -80,8 +82,8 @@ class Live {
   }
 
   /** Has everything on screen read anew. */
-  resync(): void {
-    for (const resync of this.resyncs) resync();
+  resync(why: Why = 'missed'): void {
+    for (const resync of this.resyncs) resync(why);
   }
 
   private changed(state: StreamState): void {
@@ -97,7 +99,7 @@ class Live {
 
   /** A stream that never heard an event cannot say where it was: what happened while it was away is read anew. */
   private opened(): void {
-    if (this.wasOpen && !this.stream?.resumes) this.resync();
+    if (this.wasOpen) this.resync(this.stream?.resumes ? 'back' : 'missed');
     this.wasOpen = true;
   }
 

@@ -1,8 +1,8 @@
 // What an event does to a list that is on screen. Pure functions, one for each noun.
-import type { BoardStatus, CloudEvent, Operation, OperationState, Summary } from '../api/types';
+import type { BoardStatus, CloudEvent, Operation, OperationState, Subject, Summary } from '../api/types';
 
 /** What to do with the item that an event is about. */
-export type Verdict<T> = { put: T } | 'drop' | 'fetch' | 'keep';
+export type Verdict<T> = { put: T; more?: 'fetch' } | 'drop' | 'fetch' | 'keep';
 
 const STATUSES: ReadonlySet<string> = new Set(['registered', 'offline', 'online', 'replacing', 'decommissioned']);
 const STATES: ReadonlySet<string> = new Set([
@@ -34,7 +34,7 @@ export function operation(known: Operation | undefined, event: CloudEvent): Verd
   if (!STATES.has(state)) return 'fetch';
   const next = state as OperationState;
   if (known && !mayFollow(known.state, next)) return 'keep';
-  const body = event.body as { board?: string; method?: string };
+  const body = event.body as { board?: string; method?: string; subject?: Record<string, string> | null };
   const base: Operation = known ?? {
     id: event.subject_id,
     project: event.project,
@@ -46,8 +46,9 @@ export function operation(known: Operation | undefined, event: CloudEvent): Verd
     created_at: event.at,
     attempts: 0,
     cancel_requested: false,
+    subject: subjectOf(body.subject),
   };
-  return {
+  const told: Verdict<Operation> = {
     put: {
       ...base,
       state: next,
@@ -55,6 +56,8 @@ export function operation(known: Operation | undefined, event: CloudEvent): Verd
       ended_at: hasEnded(next) ? event.at : base.ended_at,
     },
   };
+  // Why it failed is not in the event.
+  return next === 'failed' || next === 'unknown' ? { ...told, more: 'fetch' } : told;
 }
 
 /** Plain nouns: gone, or to be read anew. */
@@ -71,6 +74,12 @@ export function hasEnded(state: OperationState): boolean {
 /** The part of an event's kind behind the dot. */
 export function verbOf(event: CloudEvent): string {
   return event.kind.slice(event.kind.indexOf('.') + 1);
+}
+
+/** `{"plugin": id}`, as events say it. */
+function subjectOf(said: Record<string, string> | null | undefined): Subject | null {
+  const [noun, id] = Object.entries(said ?? {})[0] ?? [];
+  return noun && id ? { noun, id } : null;
 }
 
 // An event that was on its way while the list was read must not turn time back.

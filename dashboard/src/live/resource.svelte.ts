@@ -19,7 +19,7 @@ export class Resource<T> {
     concerns: (event: CloudEvent) => boolean,
   ) {
     this.ends.push(live.listen((event) => concerns(event) && this.soon()));
-    this.ends.push(live.onResync(() => this.soon()));
+    this.ends.push(live.onResync((why) => (why === 'missed' || this.failure) && this.soon()));
     void this.now();
   }
 

@@ -4,7 +4,13 @@ import * as pluginsApi from '../../api/plugins';
 import * as servicesApi from '../../api/services';
 import type { Operation } from '../../api/types';
 
-/** What gives the command anew; nothing when the operation does not tell enough, as a call's parameters are not kept. */
+/** Runs of plugins: their parameters are not kept, so the person is asked for them. */
+export function runAgain(item: Operation): pluginsApi.Run | undefined {
+  const runs: Record<string, pluginsApi.Run> = { PluginCall: 'call', PluginStart: 'start', PluginReboot: 'restart' };
+  return item.subject?.noun === 'plugin' ? runs[item.method] : undefined;
+}
+
+/** What gives the command anew; nothing when the operation does not tell enough. */
 export function again(item: Operation, subject: string | undefined): (() => Promise<Operation>) | undefined {
   const board = item.board;
   switch (item.method) {
@@ -19,12 +25,6 @@ export function again(item: Operation, subject: string | undefined): (() => Prom
       return () => pluginsApi.inject(board, subject, 'wait');
     case 'PluginRemove':
       return () => pluginsApi.eject(board, subject);
-    case 'PluginCall':
-      return () => pluginsApi.run(board, subject, 'call');
-    case 'PluginStart':
-      return () => pluginsApi.run(board, subject, 'start');
-    case 'PluginReboot':
-      return () => pluginsApi.run(board, subject, 'restart');
     case 'PluginStop':
       return () => pluginsApi.stop(board, subject);
     case 'ServiceEnable':

@@ -10,7 +10,7 @@ let read: Promise<Tiles> | undefined;
 
 export function tiles(): Promise<Tiles> {
   read ??= uiSettings().then(
-    (settings) => ({ url: settings.tile_url, attribution: settings.attribution }),
+    (settings) => ({ url: settings.tile_url ?? null, attribution: settings.attribution ?? null }),
     () => ({ url: null, attribution: null }),
   );
   return read;
