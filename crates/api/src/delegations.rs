@@ -75,6 +75,7 @@ pub struct Delegation {
 pub struct Filter {
     /// `mine`: given or held by oneself, in any project; without it, those of the own project's things.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
     pub of: Option<Of>,
     /// Of this thing, as `NOUN:ID`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -205,6 +205,16 @@ mod tests {
     }
 
     #[test]
+    fn every_reference_leads_somewhere() {
+        let document: serde_json::Value = serde_json::from_str(&document()).unwrap();
+        let text = document.to_string();
+        for reference in text.split("\"$ref\":\"#").skip(1) {
+            let pointer = reference.split('"').next().unwrap();
+            assert!(document.pointer(pointer).is_some(), "{pointer} is described nowhere");
+        }
+    }
+
+    #[test]
     fn operation_ids_are_unique() {
         let document: serde_json::Value = serde_json::from_str(&document()).unwrap();
         let mut ids = BTreeSet::new();
