@@ -21,6 +21,7 @@ pub mod problem;
 pub mod services;
 pub mod session;
 pub mod system;
+pub mod terminals;
 pub mod ui;
 
 pub use page::Page;

@@ -15,6 +15,7 @@ use crate::handlers::RealBoard;
 use crate::hearsay::Hearsay;
 use crate::sensors::Sensors;
 use crate::settings::Settings;
+use crate::terminal;
 use base::backoff::Backoff;
 use base::key::KeyPair;
 use base::tasks::Shutdown;
@@ -195,11 +196,12 @@ impl Control {
     fn info(&self, facts: Facts, meter: &mut LoadMeter) -> Info {
         let runtimes = facts.interpreters.keys().map(|language| format!("plugin:{language}"));
         let methods = Method::ALL.iter().map(|method| method.word().to_owned());
+        let terminal = self.settings.terminal.user.is_some().then(|| terminal::CAPABILITY.to_owned());
         Info {
             lr_version: env!("CARGO_PKG_VERSION").to_owned(),
             connectivity: facts::connectivity(facts.link.as_ref()),
             protocol: PROTOCOL,
-            capabilities: methods.chain(runtimes).collect(),
+            capabilities: methods.chain(runtimes).chain(terminal).collect(),
             load: meter.read(self.sensors.read()),
             facts,
         }

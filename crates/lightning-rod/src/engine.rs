@@ -11,7 +11,7 @@ use crate::control::Control;
 use crate::dispatch::Dispatch;
 use crate::enrol::{enrol, may_pass};
 use crate::error::Error;
-use crate::forward::{self, LinkCredentials, Services};
+use crate::forward::{self, LinkCredentials, Services, Targets};
 use crate::handlers::RealBoard;
 use crate::handlers::device::Device;
 use crate::handlers::plugins::Plugins;
@@ -23,6 +23,7 @@ use crate::operations::Operations;
 use crate::sensors::sensors;
 use crate::settings::Settings;
 use crate::table::Table;
+use crate::terminal::{self, Terminals};
 use crate::upstream;
 use base::key::PublicKey;
 use base::tasks::{Shutdown, Tasks};
@@ -237,7 +238,7 @@ impl Agent {
         let actions = Actions::new(settings.device.grants(), near, Arc::clone(&clock));
         let commands = Tasks::new(Shutdown::new());
         let sensors = sensors(&settings.sensors, seed(identity));
-        let runtime = runtime(home.path("plugins"), &settings, launcher)?;
+        let runtime = runtime(home.path("plugins"), &settings, launcher.clone())?;
         upstream::set_aside(&home)?;
         let table = Table::open(&home.path("plugins.json"))?;
         let plugins = Plugins::new(
@@ -248,6 +249,8 @@ impl Agent {
             settings.runtime.clone(),
         );
         let services = Services::open(&home)?;
+        let shells = Tasks::new(Shutdown::new());
+        let terminals = Terminals::new(settings.terminal.clone(), launcher, shells.clone());
         let shown = services.clone();
         face.set_board(
             &identity.uuid.to_string(),
@@ -264,6 +267,7 @@ impl Agent {
             home: home.clone(),
             plugins: plugins.clone(),
             services: services.clone(),
+            terminals: terminals.clone(),
             operations: operations.clone(),
             log,
             clock: Arc::clone(&clock),
@@ -299,7 +303,8 @@ impl Agent {
         Ok(Parts {
             control,
             plugins,
-            services,
+            targets: Targets { services, terminals },
+            shells,
             runtime,
             device,
             commands,
@@ -315,7 +320,9 @@ impl Agent {
 struct Parts {
     control: Control,
     plugins: Plugins,
-    services: Services,
+    targets: Targets,
+    /// The tasks of the terminals.
+    shells: Tasks,
     runtime: Runtime,
     device: Device,
     commands: Tasks,
@@ -332,7 +339,7 @@ impl Parts {
         own.spawn("plugins at start", async move { plugins.start_wanted().await });
         let stop_link = own.shutdown().clone();
         let liveness = self.settings.liveness();
-        own.spawn("link", forward::run(self.services, self.cloud, self.link, liveness, stop_link));
+        own.spawn("link", forward::run(self.targets, self.cloud, self.link, liveness, stop_link));
 
         let stop_control = Shutdown::new();
         let device = self.device;
@@ -348,7 +355,7 @@ impl Parts {
         // New commands are turned away, to be sent again; calls end with their guests, commands with their calls; then
         // their answers can leave.
         self.commands.shutdown().begin();
-        self.runtime.shutdown(PLUGIN_GRACE).await;
+        tokio::join!(self.runtime.shutdown(PLUGIN_GRACE), self.shells.finish(terminal::GRACE));
         self.commands.finish(GRACE).await;
         if let Some(session) = session {
             session.close();

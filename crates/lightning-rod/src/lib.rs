@@ -1,7 +1,7 @@
 //! Lightning-Rod, the board agent: it makes a device part of the cloud.
 //!
 //! It enrols the device with a claim, keeps a control channel to the cloud, does what the cloud asks (the calls of `rpc`),
-//! runs plugins, and carries connections to local services. It works on without the cloud.
+//! runs plugins, carries connections to local services, and opens terminals. It works on without the cloud.
 //!
 //! A call's way: [`control`](engine) → [`dispatch`] → [`journal`] → [`handlers`] → `runtime` or [`forward`], and back.
 //! Invariants: nothing is signed for a cloud that has not proven the pinned key; a command runs at most once; a connection
@@ -35,6 +35,7 @@ pub mod plugins;
 pub mod sensors;
 pub mod settings;
 pub mod table;
+pub mod terminal;
 pub mod upstream;
 
 pub use engine::{Agent, Outcome, State};

@@ -22,6 +22,7 @@ const MAX_CLAIM: u64 = 16 * 1024;
 
 fn main() -> ExitCode {
     runtime::launcher::run_if_asked();
+    lightning_rod::terminal::run_if_asked();
     // Found before anything else: after an update of the package the path leads to the new agent.
     let executable = std::env::current_exe();
     let done = match CommandLine::parse().command {

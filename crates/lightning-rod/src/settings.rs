@@ -5,11 +5,13 @@
 mod device;
 mod grants;
 mod local;
+mod terminal;
 mod upstream;
 
 pub use device::Device;
 pub(crate) use grants::Grants;
 pub use local::Local;
+pub use terminal::Terminal;
 pub use upstream::{Certificate, Upstream};
 
 use crate::error::Error;
@@ -44,6 +46,8 @@ pub struct Settings {
     pub upstream: Upstream,
     /// The page for whoever is near the board.
     pub local: Local,
+    /// Shells for people of the cloud.
+    pub terminal: Terminal,
     /// Where the board is, WGS 84: `latitude`, `longitude`, `altitude`. Absent: unknown.
     pub position: Option<Position>,
 }
@@ -173,6 +177,7 @@ impl Settings {
             return wrong("runtime.concurrent_calls is at least 1".into());
         }
         self.device.check()?;
+        self.terminal.check()?;
         self.upstream.check()
     }
 
@@ -227,6 +232,9 @@ mod tests {
             "[device]\npackage_managers = [\"sh\"]",
             "[device]\nrest_prefixes = [\"file:///etc\"]",
             "[device]\nmount_rw_command = \" \"",
+            "[terminal]\nuser = \"\"",
+            "[terminal]\nshell = \"sh\"",
+            "[terminal]\nidle_s = 0",
             "[position]\nlatitude = 99.0\nlongitude = 0.0",
         ] {
             assert!(load(wrong, &[]).is_err(), "{wrong}");

@@ -1,7 +1,7 @@
 //! Every call to a board, in one list: its method name, its arguments on the wire, whether it changes something, and whether
 //! it may be repeated. The compiler holds the list against its handlers: the real board and the simulated one match on it.
 
-use crate::{Fault, Request, device, logs, plugin, service};
+use crate::{Fault, Request, device, logs, plugin, service, terminal};
 use model::plugin::OnBoot;
 use model::{Kind, OperationId, PluginId};
 use serde::Deserialize;
@@ -107,6 +107,8 @@ calls! {
     ServiceRestore(service::Enable): Idempotent,
     /// Answers the board's table, a list of [`service::Status`].
     ServicesStatus: Query,
+    /// Makes a terminal ready and answers the key of its channel, [`terminal::Opened`].
+    TerminalOpen(terminal::Open): Query,
     /// Asks the board to stop an operation that it is working on.
     OperationCancel(OperationId): Query,
 }
@@ -169,6 +171,7 @@ impl Call {
                 vec![json!(enable.service), json!(enable.public_port)]
             }
             Self::ServiceDisable(service) => vec![json!(service)],
+            Self::TerminalOpen(open) => vec![json!(open)],
             Self::OperationCancel(operation) => vec![json!(operation)],
         }
     }
@@ -212,6 +215,7 @@ impl Call {
             Method::ServiceEnable => Self::ServiceEnable(a.enable()?),
             Method::ServiceRestore => Self::ServiceRestore(a.enable()?),
             Method::ServiceDisable => Self::ServiceDisable(a.at(0)?),
+            Method::TerminalOpen => Self::TerminalOpen(a.at(0)?),
             Method::OperationCancel => Self::OperationCancel(a.at(0)?),
         })
     }
@@ -328,6 +332,11 @@ mod tests {
             Call::ServiceDisable(service),
             Call::ServiceRestore(enable),
             Call::ServicesStatus,
+            Call::TerminalOpen(terminal::Open {
+                size: terminal::Size { cols: 100, rows: 30 },
+                mode: terminal::Mode::Pipe,
+                command: Some("ls \"a b\"".into()),
+            }),
             Call::OperationCancel(OperationId::new()),
         ]
     }

@@ -16,6 +16,7 @@ pub mod pickle;
 pub mod plugin;
 pub mod request;
 pub mod service;
+pub mod terminal;
 pub mod uri;
 
 pub use call::{Board, Call, Method, Nature};

@@ -75,6 +75,9 @@ impl rpc::Board for Proper {
                 Ok(json!(enable.service.name))
             }
             Call::ServiceDisable(service) => Ok(json!(service.name)),
+            Call::TerminalOpen(_) => {
+                Err(Fault::new(model::Kind::Forbidden, "a simulated board has no terminals"))
+            }
             Call::OperationCancel(operation) => Ok(json!(operation)),
         };
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).push((request, call));

@@ -1,13 +1,15 @@
 //! The link on which the cloud reaches the services of this board.
 //!
 //! Invariants: both ends prove their keys before the first channel; the link is opened when the table of services has
-//! something in it, and stands from then on; it comes back by itself, with growing waits.
+//! something in it or a terminal is asked for, and stands from then on; it comes back by itself, with growing waits.
 
 mod connection;
 mod services;
+mod target;
 
 pub use connection::Connection;
 pub use services::{LinkState, MAX_SERVICES, Services};
+pub use target::{Target, Targets};
 
 use crate::cloud::{Cloud, Error};
 use base::backoff::Backoff;
@@ -59,19 +61,20 @@ impl Credentials for LinkCredentials {
 
 /// Keeps the link until `shutdown`.
 pub async fn run(
-    services: Services,
+    targets: Targets,
     cloud: Cloud,
     credentials: LinkCredentials,
     liveness: websocket::Settings,
     shutdown: Shutdown,
 ) {
+    let services = targets.services.clone();
     let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
     loop {
-        if shutdown.until(services.not_empty()).await.is_none() {
+        if shutdown.until(services.needs_link()).await.is_none() {
             return;
         }
         let started = Instant::now();
-        let ended = one_link(&services, &cloud, &credentials, liveness, &shutdown).await;
+        let ended = one_link(&targets, &cloud, &credentials, liveness, &shutdown).await;
         services.link.send_replace(LinkState::Down);
         if shutdown.has_begun() {
             return;
@@ -113,7 +116,7 @@ impl LinkEnd {
 
 /// Opens a link and stays on it; gives back why it ended.
 async fn one_link(
-    services: &Services,
+    targets: &Targets,
     cloud: &Cloud,
     credentials: &LinkCredentials,
     liveness: websocket::Settings,
@@ -126,9 +129,9 @@ async fn one_link(
         None => return LinkEnd::Lost("the agent is stopping".into()),
     };
     let settings = tunnel::Settings { liveness, ..tunnel::Settings::default() };
-    let (link, driver) = Link::new(connection, services.clone(), settings);
+    let (link, driver) = Link::new(connection, targets.clone(), settings);
     tracing::info!("tunnel link up");
-    services.link.send_replace(LinkState::Up);
+    targets.services.link.send_replace(LinkState::Up);
     let ended = {
         let running = driver.run();
         let leaving = async {

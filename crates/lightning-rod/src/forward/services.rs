@@ -11,7 +11,7 @@ use model::service::Port;
 use rpc::service::{Enable, Status};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -31,6 +31,7 @@ pub struct Services {
     live: Arc<Mutex<HashMap<ServiceId, Live>>>,
     pub(super) link: Arc<watch::Sender<LinkState>>,
     pub(super) wake: Arc<Notify>,
+    is_link_wanted: Arc<AtomicBool>,
 }
 
 /// Where the link stands.
@@ -53,6 +54,7 @@ impl Services {
             live: Arc::default(),
             link: Arc::new(watch::Sender::new(LinkState::Down)),
             wake: Arc::default(),
+            is_link_wanted: Arc::default(),
         })
     }
 
@@ -141,9 +143,15 @@ impl Services {
         self.wake.notify_one();
     }
 
-    /// Waits until there is a service.
-    pub(super) async fn not_empty(&self) {
-        while self.table.is_empty() {
+    /// The link is needed for something else than a service, and stands from now on.
+    pub fn want_link(&self) {
+        self.is_link_wanted.store(true, Ordering::Relaxed);
+        self.retry_now();
+    }
+
+    /// Waits until there is a service, or another need of the link.
+    pub(super) async fn needs_link(&self) {
+        while self.table.is_empty() && !self.is_link_wanted.load(Ordering::Relaxed) {
             self.wake.notified().await;
         }
     }

@@ -9,6 +9,7 @@ pub mod logs;
 pub mod operations;
 pub mod plugins;
 pub mod services;
+pub mod terminals;
 
 use crate::actions::Actions;
 use crate::agent_log::AgentLog;
@@ -16,6 +17,7 @@ use crate::clock::BoardClock;
 use crate::forward::Services;
 use crate::home::Home;
 use crate::operations::Operations;
+use crate::terminal::Terminals;
 use device::Device;
 use plugins::Plugins;
 use rpc::{Board, Call, Fault, Request};
@@ -35,6 +37,8 @@ pub struct RealBoard {
     pub plugins: Plugins,
     /// What can be reached.
     pub services: Services,
+    /// Shells for people of the cloud.
+    pub terminals: Terminals,
     /// What runs now.
     pub operations: Operations,
     /// The agent's log.
@@ -73,6 +77,7 @@ impl Board for RealBoard {
             Call::ServiceDisable(service) => services::disable(&self.services, service).await,
             Call::ServiceRestore(enable) => services::enable(&self.services, enable).await,
             Call::ServicesStatus => services::status(&self.services),
+            Call::TerminalOpen(open) => terminals::open(&self.terminals, &self.services, open).await,
             Call::OperationCancel(operation) => operations::cancel(&self.operations, operation),
         }
     }

@@ -1,0 +1,176 @@
+//! Terminals: a shell on a board, asked for on its control channel and carried by its data link.
+//!
+//! Invariants: a terminal is opened only for who may, and ends within [`RECHECK`] of losing that; both its begin and its end
+//! stand in the event log with who it was and from where. Deliberately not here: the WebSocket (`http/terminals`), and whether
+//! the board lets anybody in at all, which its owner decides there.
+
+use crate::app::access::Caller;
+use crate::app::{Error, boards, devices};
+use crate::cloud::Cloud;
+use crate::identity::tokens::Statement;
+use model::board::Status;
+use model::{Kind, ProjectId};
+use rpc::terminal::{Open, Opened};
+use rpc::{Call, Fault};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::time::Duration;
+use store::boards::BoardRow;
+use store::events::NewEvent;
+use tokio::time::{Instant, timeout};
+use tunnel::{Channel, LinkError, RefusalCode, ServiceKey};
+use uuid::Uuid;
+
+/// How long a board may take to make a terminal ready, its link included.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the link, which the board says stands, may take to be seen here, and how long the channel.
+const LINK_PATIENCE: Duration = Duration::from_secs(5);
+/// How often it is asked whether whoever opened a terminal still may.
+pub const RECHECK: Duration = Duration::from_secs(2);
+
+/// Whoever asks for a terminal, and of which board.
+pub struct Asked {
+    cloud: Cloud,
+    caller: Caller,
+    said: Statement,
+    board: BoardRow,
+    from: Option<SocketAddr>,
+}
+
+/// An open terminal. Whoever holds it says its end with [`Terminal::closed`].
+pub struct Terminal {
+    /// Its bytes, in the frames of [`rpc::terminal`].
+    pub channel: Channel,
+    /// As which user of the board the shell runs.
+    pub user: String,
+    asked: Asked,
+    id: Uuid,
+    began: Instant,
+}
+
+/// Judges the wish for a terminal; nothing is asked of the board yet.
+///
+/// # Errors
+/// There is no such board for the caller, or it is of a sort that has no terminals.
+pub async fn ask(
+    cloud: &Cloud,
+    caller: Caller,
+    said: Statement,
+    ident: &str,
+    from: Option<SocketAddr>,
+) -> Result<Asked, Error> {
+    let board = boards::get(cloud, &caller, ident).await?;
+    if board.legacy {
+        let text = format!(
+            "board {} runs upstream's agent, which has no terminals; expose its SSH service instead",
+            board.name
+        );
+        return Err(Error::new(Kind::Conflict, text));
+    }
+    if board.status == Status::Decommissioned {
+        return Err(Error::new(Kind::Conflict, format!("board {} was decommissioned", board.name)));
+    }
+    Ok(Asked { cloud: cloud.clone(), caller, said, board, from })
+}
+
+impl Asked {
+    /// Opens the terminal.
+    ///
+    /// # Errors
+    /// The board is away, refuses, or its link does not come up.
+    pub async fn open(self, open: Open) -> Result<Terminal, Fault> {
+        let Self { cloud, caller, board, .. } = &self;
+        let call = Call::TerminalOpen(open);
+        let answer = devices::ask(cloud, caller, board, call, OPEN_TIMEOUT).await;
+        let opened = answer.and_then(devices::shape::<Opened>);
+        let Opened { key, user } = opened.map_err(|error| named(board, &error))?;
+        let channel = self.channel(key).await?;
+        let id = Uuid::now_v7();
+        self.note(id, "opened", json!({ "as": user })).await;
+        tracing::info!(board = %self.board.name, user = %self.caller.principal().user, "terminal opened");
+        Ok(Terminal { channel, user, asked: self, id, began: Instant::now() })
+    }
+
+    async fn channel(&self, key: String) -> Result<Channel, Fault> {
+        let wrong = |text: String| {
+            Fault::new(Kind::Unreachable, format!("board {}: {text}", self.board.name))
+        };
+        let key = ServiceKey::new(key.into_bytes()).map_err(|error| wrong(error.to_string()))?;
+        let link = self.cloud.boards.link(self.board.id, LINK_PATIENCE).await?;
+        match timeout(LINK_PATIENCE, link.open(key)).await {
+            Ok(Ok(channel)) => Ok(channel),
+            Ok(Err(LinkError::Refused(refusal))) if refusal.code == RefusalCode::UnknownService => {
+                Err(wrong("it does not know the terminal any more; try again".to_owned()))
+            }
+            Ok(Err(error)) => Err(wrong(error.to_string())),
+            Err(_) => Err(wrong("the terminal's channel was not answered in time".to_owned())),
+        }
+    }
+
+    /// Who, from where, on which board, in the event log.
+    async fn note(&self, id: Uuid, verb: &'static str, more: Value) {
+        let mut body = json!({
+            "board": self.board.id,
+            "name": self.board.name,
+            "user": self.caller.principal().user,
+            "from": self.from.map(|from| from.ip().to_string()),
+        });
+        if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
+            body.extend(more);
+        }
+        let project: ProjectId = self.board.project.clone();
+        let write = self.cloud.store.write(move |tx| {
+            let event = NewEvent::about("terminal", verb, &project, id, body);
+            Box::pin(async move { tx.event(event).await.map(|_| ()) })
+        });
+        if let Err(error) = write.await {
+            tracing::error!(%error, verb, "a terminal could not be noted");
+        }
+    }
+}
+
+impl Terminal {
+    /// Whether whoever opened it still may. To be asked at least every [`RECHECK`].
+    ///
+    /// # Errors
+    /// They may not any more; why.
+    pub async fn recheck(&self) -> Result<(), Fault> {
+        let Asked { cloud, caller, said, board, .. } = &self.asked;
+        let over = |kind, text: &str| Err(Fault::new(kind, text));
+        if cloud.now() >= said.expires_at {
+            return over(Kind::Unauthenticated, "your sign-in has expired; sign in again");
+        }
+        let grant = match cloud.sign_in.grant(&cloud.store, said, cloud.now()).await {
+            Ok(Some(grant)) => grant,
+            Ok(None) => return over(Kind::Unauthenticated, "your sign-in is not valid any more"),
+            // Without an answer nobody stays in.
+            Err(_) => return over(Kind::Internal, "the cloud cannot tell whether you still may"),
+        };
+        let may = Caller::new(grant, caller.action())
+            .and_then(|caller| caller.may(&board.project, "board"));
+        if let Err(error) = may {
+            return over(Kind::Forbidden, &format!("your rights have changed: {error}"));
+        }
+        let now = store::boards::by_id(&cloud.store, None, board.id).await;
+        match now {
+            Ok(row) if row.status != Status::Decommissioned && row.project == board.project => Ok(()),
+            _ => over(Kind::NotFound, "the board was given up"),
+        }
+    }
+
+    /// Writes its end into the event log.
+    pub async fn closed(&self, reason: &str) {
+        let seconds = self.began.elapsed().as_secs();
+        tracing::info!(board = %self.asked.board.name, reason, "terminal closed");
+        let more = json!({ "as": self.user, "reason": reason, "seconds": seconds });
+        self.asked.note(self.id, "closed", more).await;
+    }
+}
+
+/// The board's name stands in our own faults already.
+fn named(board: &BoardRow, error: &Error) -> Fault {
+    let text = error.to_string();
+    let name = board.name.as_str();
+    let text = if text.contains(name) { text } else { format!("board {name}: {text}") };
+    Fault::new(error.kind(), text)
+}
