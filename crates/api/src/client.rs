@@ -57,6 +57,17 @@ pub enum Trust {
     Authority(String),
 }
 
+impl Trust {
+    /// The certificates of the authorities that are believed, PEM; empty where none is known.
+    #[must_use]
+    pub fn pem(&self) -> String {
+        match self {
+            Self::Authority(pem) => pem.clone(),
+            Self::Public => public_authorities(),
+        }
+    }
+}
+
 /// A new token in place of one that is refused.
 pub type Renewal = Arc<dyn Fn() -> Result<String, Error> + Send + Sync>;
 
@@ -67,6 +78,7 @@ pub struct Client {
     url: String,
     token: Arc<Mutex<Option<String>>>,
     renewal: Option<Renewal>,
+    trust: Trust,
 }
 
 impl fmt::Debug for Client {
@@ -88,7 +100,8 @@ impl Client {
             .tls_config(tls(url, trust)?)
             .build();
         let url = url.trim_end_matches('/').to_owned();
-        Ok(Self { agent: config.into(), url, token: Arc::default(), renewal: None })
+        let token = Arc::default();
+        Ok(Self { agent: config.into(), url, token, renewal: None, trust: trust.clone() })
     }
 
     /// The same cloud with a token had before.
@@ -109,6 +122,12 @@ impl Client {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// How its certificate is checked.
+    #[must_use]
+    pub fn trust(&self) -> &Trust {
+        &self.trust
     }
 
     /// The token in use, if signed in.
@@ -292,11 +311,8 @@ const PUBLIC_AUTHORITIES: [&str; 4] = [
 fn tls(url: &str, trust: &Trust) -> Result<ureq::tls::TlsConfig, Error> {
     use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
     let unusable = |what: String| Error::new(Kind::Invalid, what);
-    let pem = match trust {
-        Trust::Authority(pem) => pem.clone(),
-        Trust::Public if url.starts_with("https://") => public_authorities(),
-        Trust::Public => String::new(),
-    };
+    let is_needed = url.starts_with("https://") || matches!(trust, Trust::Authority(_));
+    let pem = if is_needed { trust.pem() } else { String::new() };
     let mut certificates = Vec::new();
     for item in parse_pem(pem.as_bytes()) {
         match item {

@@ -92,7 +92,8 @@ mod tests {
         assert_eq!(said(FromCloud::Exit { code: 0 }), json!({"exit": {"code": 0}}));
         let error = FromCloud::Error { kind: Kind::Timeout, message: "idle".into() };
         assert_eq!(said(error), json!({"error": {"kind": "timeout", "message": "idle"}}));
-        let resize: FromClient = serde_json::from_str(r#"{"resize":{"cols":100,"rows":30}}"#).unwrap();
+        let resize: FromClient =
+            serde_json::from_str(r#"{"resize":{"cols":100,"rows":30}}"#).unwrap();
         assert_eq!(resize, FromClient::Resize { cols: 100, rows: 30 });
         let end: FromClient = serde_json::from_str(r#"{"end_of_input":{}}"#).unwrap();
         assert_eq!(end, FromClient::EndOfInput {});

@@ -196,7 +196,8 @@ impl Control {
     fn info(&self, facts: Facts, meter: &mut LoadMeter) -> Info {
         let runtimes = facts.interpreters.keys().map(|language| format!("plugin:{language}"));
         let methods = Method::ALL.iter().map(|method| method.word().to_owned());
-        let terminal = self.settings.terminal.user.is_some().then(|| terminal::CAPABILITY.to_owned());
+        let terminal =
+            self.settings.terminal.user.is_some().then(|| terminal::CAPABILITY.to_owned());
         Info {
             lr_version: env!("CARGO_PKG_VERSION").to_owned(),
             connectivity: facts::connectivity(facts.link.as_ref()),

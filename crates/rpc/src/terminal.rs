@@ -144,7 +144,10 @@ impl Frame {
             (1, bytes) => Self::Data(bytes.to_vec()),
             (2, [a, b, c, d]) => {
                 let (cols, rows) = (u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d]));
-                Some(Size { cols, rows }).filter(|size| size.is_sound()).map(Self::Resize).ok_or(wrong)?
+                Some(Size { cols, rows })
+                    .filter(|size| size.is_sound())
+                    .map(Self::Resize)
+                    .ok_or(wrong)?
             }
             (3, []) => Self::EndOfInput,
             (4, [code]) => Self::Exit(*code),
@@ -191,7 +194,10 @@ impl Decoder {
     ///
     /// # Errors
     /// What came is no frame; nothing sensible follows.
-    #[allow(clippy::should_implement_trait, reason = "an iterator would end at a frame not yet whole")]
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "an iterator would end at a frame not yet whole"
+    )]
     pub fn next(&mut self) -> Result<Option<Frame>, FrameError> {
         loop {
             let rest = self.bytes.get(self.from..).unwrap_or_default();

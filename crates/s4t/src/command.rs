@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::output::{Output, Style};
 use crate::session::{Session, Source};
-use crate::{board, claim, delegation, event, fleet, login, operation, plugin, service};
+use crate::{board, claim, delegation, event, fleet, login, operation, plugin, service, terminal};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use std::io::Write as _;
 
@@ -45,6 +45,8 @@ enum Noun {
     /// Delegations: what others may do with one's boards, and until when.
     #[command(subcommand)]
     Delegation(delegation::Command),
+    /// Open a terminal on a board, or run a command there.
+    Ssh(terminal::Ssh),
     /// Operations: what was asked of boards.
     #[command(subcommand)]
     Operation(operation::Command),
@@ -78,6 +80,7 @@ impl Line {
             Noun::Service(command) => command.run(&session, &mut out),
             Noun::Fleet(command) => command.run(&session, &mut out),
             Noun::Delegation(command) => command.run(&session, &mut out),
+            Noun::Ssh(ssh) => ssh.run(&session),
             Noun::Operation(command) => command.run(&session, &mut out),
             Noun::Events(events) => events.run(&session, &mut out),
             Noun::Completion(_) | Noun::Login(_) | Noun::Logout => Ok(()),

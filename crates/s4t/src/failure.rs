@@ -44,6 +44,11 @@ impl Failure {
         Self { text, help: None, code }
     }
 
+    /// What ran on a board ended with this code; it said itself what there was to say.
+    pub(crate) fn exit(code: u8) -> Self {
+        Self { text: String::new(), help: None, code }
+    }
+
     /// Standard output cannot be written; a closed pipe ends quietly.
     pub(crate) fn output(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {

@@ -15,6 +15,7 @@ mod output;
 mod plugin;
 mod service;
 mod session;
+mod terminal;
 
 use clap::Parser as _;
 use std::process::ExitCode;

@@ -5,6 +5,7 @@
 use crate::command_line::Said;
 use crate::island::Island;
 use crate::program::{Program, program_path};
+use crate::terminal::Terminal;
 use crate::wait::{PATIENCE, until};
 use crate::world::{board_path, command};
 use crate::world_options::variable;
@@ -34,6 +35,14 @@ impl BoardOptions {
     pub fn set(mut self, key: &str, value: &str) -> Self {
         self.settings.push((variable("LIGHTNING_ROD", key), value.to_owned()));
         self
+    }
+
+    /// With terminals: as `nobody` where the tests run as root, as their own user otherwise.
+    #[must_use]
+    pub fn terminals(self) -> Self {
+        let own = rustix::process::geteuid();
+        let user = if own.is_root() { "nobody".to_owned() } else { user_name(own.as_raw()) };
+        self.set("terminal.user", &user).set("terminal.shell", "/bin/sh")
     }
 
     /// In a network of its own.
@@ -216,6 +225,25 @@ impl Board {
         self.wait_status(Status::Offline, PATIENCE);
     }
 
+    /// Asks for a terminal as `client`; `query` is such as `?cols=100`.
+    ///
+    /// # Errors
+    /// The status and the beginning of the body with which the cloud refuses the upgrade.
+    pub fn ask_terminal(&self, client: &Client, query: &str) -> Result<Terminal, (u16, String)> {
+        let at = client.url().trim_start_matches("http://");
+        let path = self.path(&format!("/terminal{query}"));
+        Terminal::ask(at, &client.token().unwrap_or_default(), &path)
+    }
+
+    /// A terminal of the administrator, with its shell up.
+    #[track_caller]
+    #[must_use]
+    pub fn terminal(&self, query: &str) -> Terminal {
+        let mut terminal = self.ask_terminal(&self.client, query).unwrap();
+        let _ = terminal.ready();
+        terminal
+    }
+
     /// Gives a command and waits up to a minute for its end; `rest` is such as `/plugins/hello/call`.
     ///
     /// # Errors
@@ -279,6 +307,14 @@ impl Board {
     pub fn exposure(&self, service: &str) -> api::services::Exposure {
         self.client.get(&self.path(&format!("/services/{service}"))).unwrap()
     }
+}
+
+/// The name of a local user.
+fn user_name(number: u32) -> String {
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
+    let mut lines = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let line = lines.find(|fields| fields.get(2) == Some(&number.to_string().as_str()));
+    line.and_then(|fields| fields.first().map(|name| (*name).to_owned())).expect("it has a name")
 }
 
 /// The agent's line once the cloud has accepted it.

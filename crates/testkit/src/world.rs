@@ -174,10 +174,9 @@ impl World {
     #[must_use]
     pub fn tenant(&self, project: &str, role: Role) -> Client {
         let admin = self.admin();
-        let name = format!("{project}-{role}");
         let all: Value = admin.get("/identity/v3/projects").unwrap();
         let known = all["projects"].as_array().unwrap().iter().find(|row| row["name"] == project);
-        let project_id = match known {
+        let id = match known {
             Some(row) => row["id"].clone(),
             None => {
                 let body = json!({ "project": { "name": project } });
@@ -185,13 +184,32 @@ impl World {
                     .clone()
             }
         };
+        self.member(&format!("{project}-{role}"), project, id.as_str().unwrap(), role)
+    }
+
+    /// A user with one role in the administrator's own project, signed in.
+    ///
+    /// # Panics
+    /// The cloud refuses.
+    #[track_caller]
+    #[must_use]
+    pub fn colleague(&self, name: &str, role: Role) -> Client {
+        let mine: Value = self.admin().get("/identity/v3/auth/projects").unwrap();
+        let project = &mine["projects"][0];
+        let (id, project) = (project["id"].as_str().unwrap(), project["name"].as_str().unwrap());
+        self.member(name, project, id, role)
+    }
+
+    #[track_caller]
+    fn member(&self, name: &str, project: &str, id: &str, role: Role) -> Client {
+        let admin = self.admin();
         let body = json!({ "user": { "name": name, "password": "correct horse" } });
         let user = admin.post::<Value>("/identity/v3/users", &body).unwrap()["user"]["id"].clone();
-        let (project_id, user) = (project_id.as_str().unwrap(), user.as_str().unwrap());
-        let path = format!("/identity/v3/projects/{project_id}/users/{user}/roles/{role}");
+        let user = user.as_str().unwrap();
+        let path = format!("/identity/v3/projects/{id}/users/{user}/roles/{role}");
         admin.request::<Value>(&Method::PUT, &path, None::<&()>, &[]).unwrap();
         let mut client = Client::new(&self.url, &self.trust()).unwrap();
-        client.sign_in(&password(&name, "correct horse", project)).unwrap();
+        client.sign_in(&password(name, "correct horse", project)).unwrap();
         client
     }
 

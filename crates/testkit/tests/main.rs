@@ -15,5 +15,7 @@ mod protocol;
 mod races;
 mod serve;
 mod services;
+mod ssh;
+mod terminals;
 mod tls;
 mod transfers;

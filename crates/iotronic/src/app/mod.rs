@@ -26,5 +26,6 @@ pub mod requests;
 pub mod services;
 pub mod settle;
 pub mod system;
+pub mod terminals;
 
 pub use error::Error;

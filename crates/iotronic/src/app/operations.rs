@@ -168,6 +168,7 @@ pub(super) fn subject(call: &Call) -> Option<Value> {
         | Call::DeviceFactoryReset
         | Call::DeviceLogs(_)
         | Call::ServicesStatus
+        | Call::TerminalOpen(_)
         | Call::OperationCancel(_) => None,
     }
 }

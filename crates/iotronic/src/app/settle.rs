@@ -53,6 +53,7 @@ pub async fn settle(
         | Method::PluginStatus
         | Method::PluginLogs
         | Method::ServicesStatus
+        | Method::TerminalOpen
         | Method::OperationCancel => Ok(()),
     };
     match settled {

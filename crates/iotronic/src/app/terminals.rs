@@ -153,7 +153,9 @@ impl Terminal {
         }
         let now = store::boards::by_id(&cloud.store, None, board.id).await;
         match now {
-            Ok(row) if row.status != Status::Decommissioned && row.project == board.project => Ok(()),
+            Ok(row) if row.status != Status::Decommissioned && row.project == board.project => {
+                Ok(())
+            }
             _ => over(Kind::NotFound, "the board was given up"),
         }
     }

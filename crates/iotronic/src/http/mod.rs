@@ -28,6 +28,7 @@ mod services;
 mod session;
 mod sse;
 mod system;
+mod terminals;
 pub mod tunnel;
 mod ui;
 mod upgrade;
@@ -63,6 +64,7 @@ pub fn router(cloud: Cloud) -> Router {
         .layer(middleware::from_fn_with_state(cloud.clone(), cookie::slide))
         .layer(Extension(counters))
         .layer(Extension(sse::Places::default()))
+        .layer(Extension(terminals::Places::default()))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(frame, frame::frame))
         .merge(wamp::routes())

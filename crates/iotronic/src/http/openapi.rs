@@ -45,6 +45,7 @@ const TOKEN: &str = "token";
         super::boards::act,
         super::load::read,
         super::logs::of_agent,
+        super::terminals::open,
         super::claims::list,
         super::claims::create,
         super::claims::show,
@@ -91,7 +92,7 @@ const TOKEN: &str = "token";
         super::operations::cancel,
         super::events::list,
     ),
-    components(schemas(Problem))
+    components(schemas(Problem, api::terminals::FromCloud, api::terminals::FromClient))
 )]
 struct Annotated;
 
@@ -146,6 +147,7 @@ fn complete(path: &str, operation: &mut Operation) {
 
 fn describe_status(status: &str) -> &'static str {
     match status {
+        "101" => "A WebSocket from here on",
         "201" => "Made",
         "202" => "Begun; ask for its end at /v2/operations/{operation}",
         "204" => "Done, nothing to say",

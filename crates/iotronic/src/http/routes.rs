@@ -4,7 +4,7 @@
 use crate::cloud::Cloud;
 use crate::http::{
     boards, claims, delegations, docs, events, fleets, identity, injections, load, logs, metrics,
-    operations, plugins, services, session, system, ui, v1, versions,
+    operations, plugins, services, session, system, terminals, ui, v1, versions,
 };
 use axum::handler::Handler;
 use axum::http::Method;
@@ -182,6 +182,7 @@ fn on_boards() -> Vec<Route> {
             write("board_action:restart"),
             boards::restart_agent,
         ),
+        get("/v2/boards/{board}/terminal", write("board_action:terminal"), terminals::open),
         get("/v2/boards/{board}/plugins", read("plugin_on_board:get"), injections::list),
         get(PLUGIN, read("plugin_on_board:get_one"), injections::status),
         put(PLUGIN, write("plugin_inject:put"), injections::inject),

@@ -15,7 +15,7 @@ use api::terminals::{FromClient, FromCloud, Mode, Opening, SUBPROTOCOL};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use model::Kind;
 use rpc::Fault;
 use rpc::terminal::{self, Decoder, Frame, MAX_COMMAND, MAX_DATA, MAX_SIDE, Open, Size};
@@ -24,9 +24,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{MissedTickBehavior, interval, timeout};
-use tunnel::Channel;
-use websocket::{CloseReason, Limits, Liveness, Message, Step, WebSocket};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tunnel::{Channel, ChannelError};
+use websocket::{CloseReason, Limits, Message, WebSocket};
 
 /// Terminals of all boards at one time; further ones are refused.
 const MAX_TERMINALS: usize = 1000;
@@ -55,7 +55,7 @@ impl Default for Places {
 /// are `TerminalFromCloud` and `TerminalFromClient`.
 #[utoipa::path(
     get, path = "/v2/boards/{board}/terminal", tag = "boards", params(Opening),
-    responses((status = 101, body = FromCloud), (status = 426, body = FromClient))
+    responses((status = 101))
 )]
 pub(crate) async fn open(
     caller: Caller,
@@ -170,17 +170,13 @@ impl Ending {
 struct Client<S> {
     reader: websocket::Reader<tokio::io::ReadHalf<S>>,
     writer: websocket::Writer<tokio::io::WriteHalf<S>>,
-    liveness: Liveness,
-    heard: Instant,
+    watch: websocket::Settings,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Client<S> {
     fn new(socket: WebSocket<S>, watch: websocket::Settings) -> Self {
         let (reader, writer) = socket.split();
-        let heard = Instant::now();
-        // What was sent and not taken is judged by `STALLED`.
-        let watch = websocket::Settings { idle_dead: watch.idle_dead.max(STALLED), ..watch };
-        Self { reader, writer, liveness: Liveness::new(watch, heard), heard }
+        Self { reader, writer, watch }
     }
 
     fn say(&mut self, message: &FromCloud) {
@@ -211,5 +207,225 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Client<S> {
         };
         // Who does not listen is not waited for.
         let _ = timeout(FAREWELL, part).await;
+    }
+}
+
+/// Until either end is over, or the client may not any more.
+async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send>(
+    cloud: &Cloud,
+    terminal: &Terminal,
+    client: &mut Client<S>,
+) -> Ending {
+    let rights = async {
+        loop {
+            sleep(RECHECK).await;
+            if let Err(fault) = terminal.recheck().await {
+                return fault;
+            }
+        }
+    };
+    let mut relay = Relay::new(&terminal.channel, client.watch);
+    let ended = tokio::select! {
+        biased;
+        () = cloud.shutdown.begun() => return Ending::Ours(stopping()),
+        fault = rights => return Ending::Ours(fault),
+        ended = relay.run(client) => ended,
+    };
+    match ended {
+        Ok(ending) => ending,
+        // A board that is given up loses its link first.
+        Err(Lost) => Ending::Ours(terminal.recheck().await.err().unwrap_or_else(|| {
+            Fault::new(Kind::Unreachable, "the board's link was lost; open another terminal")
+        })),
+    }
+}
+
+/// The channel ended without a last word.
+struct Lost;
+
+impl From<ChannelError> for Lost {
+    fn from(_: ChannelError) -> Self {
+        Self
+    }
+}
+
+/// Moves bytes between the client and the board.
+struct Relay<'a> {
+    channel: &'a Channel,
+    decoder: Decoder,
+    /// Frames for the board, as far as it has not taken them.
+    inward: BytesMut,
+    watch: websocket::Settings,
+    heard: Instant,
+    asked: Instant,
+}
+
+impl<'a> Relay<'a> {
+    fn new(channel: &'a Channel, watch: websocket::Settings) -> Self {
+        let now = Instant::now();
+        let (decoder, inward) = (Decoder::default(), BytesMut::new());
+        Self { channel, decoder, inward, watch, heard: now, asked: now }
+    }
+
+    async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(
+        &mut self,
+        client: &mut Client<S>,
+    ) -> Result<Ending, Lost> {
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let channel = self.channel;
+        loop {
+            let step = tokio::select! {
+                message = client.reader.next(), if self.inward.len() < MAX_PENDING => {
+                    match message {
+                        Ok(message) => self.hear(client, message),
+                        Err(error) => Some(unheard(&error)),
+                    }
+                }
+                room = poll_fn(|cx| channel.poll_room(cx)), if !self.inward.is_empty() => {
+                    let piece = self.inward.split_to(room?.min(self.inward.len()));
+                    channel.send(piece.freeze())?;
+                    None
+                }
+                taken = poll_fn(|cx| channel.poll_take(cx, MAX_DATA)),
+                    if client.writer.pending() < MAX_PENDING =>
+                {
+                    let bytes = taken?.ok_or(Lost)?;
+                    let step = self.show(client, &bytes);
+                    channel.consumed(bytes.len());
+                    step
+                }
+                flushed = client.writer.flush(), if client.writer.pending() > 0 => {
+                    flushed.is_err().then_some(Ending::Left)
+                }
+                _ = look.tick() => self.watch(client),
+            };
+            if let Some(ending) = step {
+                return Ok(ending);
+            }
+        }
+    }
+
+    /// A message of the client.
+    fn hear<S: AsyncRead + AsyncWrite + Unpin + Send>(
+        &mut self,
+        client: &mut Client<S>,
+        message: Message,
+    ) -> Option<Ending> {
+        self.heard = Instant::now();
+        match message {
+            Message::Binary(bytes) => {
+                for piece in bytes.chunks(MAX_DATA) {
+                    self.send(&Frame::Data(piece.to_vec()));
+                }
+            }
+            Message::Text(text) => match said(&text) {
+                Ok(frame) => self.send(&frame),
+                Err(fault) => return Some(Ending::Ours(fault)),
+            },
+            Message::Ping(body) => client.writer.feed(&Message::Pong(body)),
+            Message::Pong(_) => {}
+            Message::Close(_) => return Some(Ending::Left),
+        }
+        None
+    }
+
+    fn send(&mut self, frame: &Frame) {
+        self.inward.extend_from_slice(&frame.encode());
+    }
+
+    /// What the board sent.
+    fn show<S: AsyncRead + AsyncWrite + Unpin + Send>(
+        &mut self,
+        client: &mut Client<S>,
+        bytes: &[u8],
+    ) -> Option<Ending> {
+        self.decoder.push(bytes);
+        loop {
+            match self.decoder.next() {
+                Ok(None) => return None,
+                Ok(Some(Frame::Data(bytes))) => client.writer.feed_binary_with(&[], &bytes),
+                Ok(Some(Frame::Exit(code))) => return Some(Ending::Exit(code)),
+                Ok(Some(Frame::Closed { kind, text })) => {
+                    return Some(Ending::Ours(Fault::new(kind, text)));
+                }
+                // The cloud's own words.
+                Ok(Some(Frame::Resize(_) | Frame::EndOfInput)) => {}
+                Err(error) => {
+                    let text = format!("the board sent what is no terminal's: {error}");
+                    return Some(Ending::Ours(Fault::new(Kind::Internal, text)));
+                }
+            }
+        }
+    }
+
+    /// Asks a silent client for a sign of life, and gives up one that gives none. Who has not taken what was sent, or is not
+    /// read at the moment, cannot answer.
+    fn watch<S: AsyncRead + AsyncWrite + Unpin + Send>(
+        &mut self,
+        client: &mut Client<S>,
+    ) -> Option<Ending> {
+        let is_read = self.inward.len() < MAX_PENDING;
+        let patience = if client.writer.pending() == 0 { self.watch.idle_dead } else { STALLED };
+        if is_read && self.heard.elapsed() > patience {
+            return Some(Ending::Left);
+        }
+        // Of one that is not read, a question finds out at least whether there is still a connection.
+        let pause = if is_read { self.watch.idle_ping } else { LOOK };
+        let is_due = self.heard.max(self.asked).elapsed() >= pause;
+        if is_due && client.writer.pending() < MAX_PENDING {
+            self.asked = Instant::now();
+            client.writer.feed(&Message::Ping(Bytes::new()));
+        }
+        None
+    }
+}
+
+/// A text message of the client as a frame.
+fn said(text: &[u8]) -> Result<Frame, Fault> {
+    let wrong = |text: String| Fault::new(Kind::Invalid, text);
+    let said: FromClient = serde_json::from_slice(text).map_err(|error| {
+        wrong(format!("a text message is {{\"resize\":…}} or {{\"end_of_input\":{{}}}}: {error}"))
+    })?;
+    match said {
+        FromClient::EndOfInput {} => Ok(Frame::EndOfInput),
+        FromClient::Resize { cols, rows } => Some(Size { cols, rows })
+            .filter(|size| size.is_sound())
+            .map(Frame::Resize)
+            .ok_or_else(|| wrong(format!("cols and rows lie in 1 to {MAX_SIDE}"))),
+    }
+}
+
+/// A client that is not heard any more: gone, or not speaking the protocol.
+fn unheard(error: &websocket::Error) -> Ending {
+    match error.close_code() {
+        None | Some(1000..=1001) => Ending::Left,
+        Some(_) => Ending::Ours(Fault::new(Kind::Invalid, error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn sides_and_commands_are_bounded() {
+        assert_eq!(wanted(Opening::default()).unwrap().size, Size { cols: 80, rows: 24 });
+        for (cols, rows) in [(0, 24), (80, 0), (1001, 24), (80, 70_000)] {
+            let opening = Opening { cols: Some(cols), rows: Some(rows), ..Opening::default() };
+            assert!(wanted(opening).is_err(), "{cols} {rows}");
+            let text = format!("{{\"resize\":{{\"cols\":{cols},\"rows\":{rows}}}}}");
+            assert_eq!(said(text.as_bytes()).unwrap_err().kind, Kind::Invalid);
+        }
+        let command = Some("x".repeat(MAX_COMMAND + 1));
+        assert!(wanted(Opening { command, ..Opening::default() }).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_frame_or_a_fault(text in ".*") {
+            let _ = said(text.as_bytes());
+        }
     }
 }

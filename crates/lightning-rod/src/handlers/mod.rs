@@ -77,7 +77,9 @@ impl Board for RealBoard {
             Call::ServiceDisable(service) => services::disable(&self.services, service).await,
             Call::ServiceRestore(enable) => services::enable(&self.services, enable).await,
             Call::ServicesStatus => services::status(&self.services),
-            Call::TerminalOpen(open) => terminals::open(&self.terminals, &self.services, open).await,
+            Call::TerminalOpen(open) => {
+                terminals::open(&self.terminals, &self.services, open).await
+            }
             Call::OperationCancel(operation) => operations::cancel(&self.operations, operation),
         }
     }

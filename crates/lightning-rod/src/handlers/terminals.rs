@@ -24,7 +24,10 @@ pub(super) async fn open(
         LinkState::Up => answer(opened),
         LinkState::Down => {
             terminals.withdraw(&opened.key);
-            Err(Fault::new(Kind::Unreachable, "the board's data link does not come up; its log says why"))
+            Err(Fault::new(
+                Kind::Unreachable,
+                "the board's data link does not come up; its log says why",
+            ))
         }
     }
 }

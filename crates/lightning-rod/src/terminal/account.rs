@@ -37,10 +37,14 @@ impl Account {
     ) -> Result<Self, Fault> {
         let refused = |text: String| Err(Fault::new(Kind::Forbidden, text));
         let Some(name) = settings.user.as_deref() else {
-            return refused("this board's owner allows no terminals; set terminal.user in its settings".into());
+            return refused(
+                "this board's owner allows no terminals; set terminal.user in its settings".into(),
+            );
         };
         let Some(mut account) = passwd.lines().find_map(|line| parse(line, name)) else {
-            return refused(format!("this board has no user {name:?}; set terminal.user to one that it has"));
+            return refused(format!(
+                "this board has no user {name:?}; set terminal.user to one that it has"
+            ));
         };
         if account.uid == 0 && !settings.allow_root {
             return refused(format!(
@@ -108,9 +112,14 @@ mod tests {
 
     const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\n# a remark\nbroken:x\npi:x:1000:1000:,,,:/home/pi:/bin/bash\n\
         daemon:x:2:2::/:/usr/sbin/nologin\nold:x:1001:100::/home/old:\n";
-    const GROUP: &str = "root:x:0:\ndialout:x:20:old,pi\ngpio:x:997:pi\npiano:x:50:pip\nnonsense\nusers:x:100:\n";
+    const GROUP: &str =
+        "root:x:0:\ndialout:x:20:old,pi\ngpio:x:997:pi\npiano:x:50:pip\nnonsense\nusers:x:100:\n";
 
-    fn find(user: &str, own: u32, change: impl Fn(&mut settings::Terminal)) -> Result<Account, Fault> {
+    fn find(
+        user: &str,
+        own: u32,
+        change: impl Fn(&mut settings::Terminal),
+    ) -> Result<Account, Fault> {
         let mut settings = settings::Terminal { user: Some(user.to_owned()), ..Default::default() };
         change(&mut settings);
         Account::find_in(&settings, own, PASSWD, GROUP)

@@ -82,7 +82,11 @@ impl Terminals {
         if !open.size.is_sound() {
             return Err(Fault::new(Kind::Invalid, "cols and rows lie in 1 to 1000"));
         }
-        if open.command.as_ref().is_some_and(|command| command.len() > MAX_COMMAND || command.contains('\0')) {
+        if open
+            .command
+            .as_ref()
+            .is_some_and(|command| command.len() > MAX_COMMAND || command.contains('\0'))
+        {
             let text = format!("the command has at most {MAX_COMMAND} bytes and no zero byte");
             return Err(Fault::new(Kind::Invalid, text));
         }
@@ -111,13 +115,19 @@ impl Terminals {
 
     /// Starts the terminal of a channel.
     pub(crate) fn accept(&self, key: &[u8]) -> Result<Far, Refusal> {
-        let unknown = || Refusal::new(RefusalCode::UnknownService, "this terminal's key is not good any more");
+        let unknown = || {
+            Refusal::new(RefusalCode::UnknownService, "this terminal's key is not good any more")
+        };
         let key = std::str::from_utf8(key).map_err(|_| unknown())?;
-        let Waiting { open, account, place, .. } = self.waiting().remove(key).ok_or_else(unknown)?;
+        let Waiting { open, account, place, .. } =
+            self.waiting().remove(key).ok_or_else(unknown)?;
         let (session, near) =
             session::start(&self.0.launcher, &account, &open).map_err(|error| {
                 tracing::error!(%error, "a terminal cannot be opened");
-                Refusal::new(RefusalCode::Unreachable, format!("the board cannot open a terminal: {error}"))
+                Refusal::new(
+                    RefusalCode::Unreachable,
+                    format!("the board cannot open a terminal: {error}"),
+                )
             })?;
         tracing::info!(user = account.name, "terminal opened");
         let (ours, theirs) = tokio::io::duplex(relay::BETWEEN);

@@ -82,10 +82,8 @@ impl Near {
     /// Waits until there may be output.
     pub(super) async fn may_have_output(&self) -> io::Result<()> {
         let mut ready = self.fd.readable().await?;
-        let mut poll = [rustix::event::PollFd::new(
-            self.fd.get_ref(),
-            rustix::event::PollFlags::IN,
-        )];
+        let mut poll =
+            [rustix::event::PollFd::new(self.fd.get_ref(), rustix::event::PollFlags::IN)];
         // Readiness is remembered until a read finds nothing; this look finds out without reading.
         let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
         if rustix::event::poll(&mut poll, Some(&now))? == 0 {

@@ -76,7 +76,11 @@ impl Session {
             if left.is_empty() {
                 break;
             }
-            tracing::info!(session = self.number, left = left.len(), "killing what did not hang up");
+            tracing::info!(
+                session = self.number,
+                left = left.len(),
+                "killing what did not hang up"
+            );
             signal(left, &[Signal::KILL]);
             tokio::time::sleep(LOOK_FIRST).await;
         }
@@ -86,7 +90,8 @@ impl Session {
 
     /// Reaped, and nobody left.
     async fn is_over(&mut self) -> bool {
-        matches!(self.shell.try_wait(), Ok(Some(_)) | Err(_)) && members(self.number).await.is_empty()
+        matches!(self.shell.try_wait(), Ok(Some(_)) | Err(_))
+            && members(self.number).await.is_empty()
     }
 }
 
@@ -148,8 +153,8 @@ fn parse_session(stat: &str) -> Option<i32> {
 fn mark_of(pid: i32) -> Option<String> {
     let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
     let mut variables = environment.split(|byte| *byte == 0);
-    let value =
-        variables.find_map(|variable| variable.strip_prefix(MARK.as_bytes())?.strip_prefix(b"="))?;
+    let value = variables
+        .find_map(|variable| variable.strip_prefix(MARK.as_bytes())?.strip_prefix(b"="))?;
     String::from_utf8(value.to_vec()).ok()
 }
 

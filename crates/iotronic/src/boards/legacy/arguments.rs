@@ -47,7 +47,8 @@ pub(super) async fn ask(
         | Method::PluginRemove
         | Method::PluginStop
         | Method::PluginStatus
-        | Method::ServicesStatus => {}
+        | Method::ServicesStatus
+        | Method::TerminalOpen => {}
     }
     Ok(arguments)
 }
