@@ -41,7 +41,12 @@ pub(super) fn open(mode: Mode, size: Size, account: &Account) -> io::Result<(Nea
         Mode::Pipe => pipe()?,
     };
     rustix::io::ioctl_fionbio(&ours, true)?;
-    Ok((Near { fd: AsyncFd::new(ours)?, mode }, theirs))
+    #[allow(
+        deprecated,
+        reason = "sound for an `OwnedFd`, which stays one file; the successor is unsafe for all"
+    )]
+    let fd = AsyncFd::new(ours)?;
+    Ok((Near { fd, mode }, theirs))
 }
 
 fn screen(size: Size, account: &Account) -> io::Result<(OwnedFd, OwnedFd)> {

@@ -25,6 +25,7 @@ mod records;
 mod stage;
 mod start;
 mod statistics;
+mod terminal;
 mod throughput;
 
 use figure::Figure;
@@ -36,12 +37,13 @@ use std::time::Instant;
 type Measure = fn(&mut Stage) -> Vec<Figure>;
 
 /// The groups in the order in which they run: what needs a fresh cloud comes first, what fills it last.
-const GROUPS: [(&str, Measure); 8] = [
+const GROUPS: [(&str, Measure); 9] = [
     ("memory", memory::figures),
     ("query", calls::figures),
     ("command", commands::figures),
     ("enable", exposure::figures),
     ("forward", throughput::figures),
+    ("terminal", terminal::figures),
     ("start", start::figures),
     ("programs", programs::figures),
     ("records", records::figures),

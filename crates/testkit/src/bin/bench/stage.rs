@@ -6,7 +6,7 @@ use crate::figure::{Figure, short};
 use crate::http::{Asker, Kept};
 use crate::statistics::{median, ms, processor_time};
 use std::time::{Duration, Instant};
-use testkit::{Board, World, WorldOptions};
+use testkit::{Board, BoardOptions, World, WorldOptions};
 
 /// Public ports, below the kernel's own range and away from those of tests.
 const SERVICE_PORTS: &str = "31300-31499";
@@ -33,7 +33,7 @@ impl Stage {
         let asker = Asker { at: world.at(), token };
         let _ = asker.connect().ask(&asker.request("GET", api::boards::PATH, ""));
         let fresh_cloud_kib = world.cloud(|cloud| cloud.memory_kib().0);
-        let board = world.board(BOARD);
+        let board = world.board_with(BOARD, BoardOptions::default().terminals());
         board.answers();
         Self { board, asker, fresh_cloud_kib, world }
     }
