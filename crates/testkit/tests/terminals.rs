@@ -181,7 +181,7 @@ fn eight_are_open_at_once_and_the_ninth_is_refused() {
 
 #[test]
 fn whoever_loses_the_right_loses_the_terminal() {
-    let world = World::start(WorldOptions::default().set("identity.token_s", "8"));
+    let world = World::start(WorldOptions::default().set("identity.token_s", "15"));
     let board = board(&world, "rights");
     let mark = mark(&board);
     let admin = world.admin();
@@ -210,7 +210,7 @@ fn whoever_loses_the_right_loses_the_terminal() {
         other => panic!("{other:?}"),
     };
     println!("role taken away: {said}");
-    let (_, last) = second.rest(Duration::from_secs(8) + RIGHTS);
+    let (_, last) = second.rest(Duration::from_secs(15) + RIGHTS);
     assert!(matches!(last, FromCloud::Error { kind: Kind::Unauthenticated, .. }), "{last:?}");
     none_runs(&mark, PATIENCE);
 }

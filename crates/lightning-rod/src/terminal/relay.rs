@@ -19,7 +19,7 @@ use tokio::time::Instant;
 /// Bytes between channel and terminal that one of them has not taken yet, each way.
 pub(super) const BETWEEN: usize = 64 * 1024;
 /// The last word is given up after this: nobody reads it.
-const FAREWELL: Duration = Duration::from_secs(1);
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What a terminal needs beside its two ends.
 pub(super) struct Terms {
@@ -43,24 +43,40 @@ enum Ending {
 
 /// Joins `far`, the channel, with a shell, until either has ended; afterwards nothing of the session is left.
 pub(super) async fn run(far: DuplexStream, near: Near, mut session: Session, terms: Terms) {
-    let (reader, mut writer) = tokio::io::split(far);
-    let ending = join(reader, &mut writer, &near, &mut session, terms).await;
+    let (mut reader, mut writer) = tokio::io::split(far);
+    let ending = join(&mut reader, &mut writer, &near, &mut session, terms).await;
     let last = match ending {
         Ending::Exit(code) => Some(Frame::Exit(code)),
         Ending::Ours(kind, text) => Some(Frame::Closed { kind, text: text.to_owned() }),
         Ending::Left => None,
     };
-    if let Some(frame) = last {
-        let bytes = frame.encode();
-        let _ = tokio::time::timeout(FAREWELL, writer.write_all(&bytes)).await;
-    }
-    // Closes the channel, and the terminal under the shell.
-    drop((writer, near));
-    session.hang_up().await;
+    // Closes the terminal under the shell.
+    drop(near);
+    let part = async move {
+        if let Some(frame) = last {
+            let _ = tokio::time::timeout(FAREWELL, part(&mut reader, &mut writer, &frame)).await;
+        }
+        // Closes the channel.
+        drop((reader, writer));
+    };
+    tokio::join!(part, session.hang_up());
+}
+
+/// Says the last word, and listens until the other side has heard it: what is still typed would meet a closed channel, which
+/// would be cut, and the last word with it.
+async fn part(
+    reader: &mut ReadHalf<DuplexStream>,
+    writer: &mut WriteHalf<DuplexStream>,
+    last: &Frame,
+) -> io::Result<()> {
+    writer.write_all(&last.encode()).await?;
+    writer.shutdown().await?;
+    tokio::io::copy(reader, &mut tokio::io::sink()).await?;
+    Ok(())
 }
 
 async fn join(
-    reader: ReadHalf<DuplexStream>,
+    reader: &mut ReadHalf<DuplexStream>,
     writer: &mut WriteHalf<DuplexStream>,
     near: &Near,
     session: &mut Session,
@@ -93,7 +109,7 @@ async fn join(
 }
 
 /// Frames to the shell. An end of the shell's side is left to [`output`] to find.
-async fn input(near: &Near, mut reader: ReadHalf<DuplexStream>, pulse: &Pulse) -> Ending {
+async fn input(near: &Near, reader: &mut ReadHalf<DuplexStream>, pulse: &Pulse) -> Ending {
     let mut decoder = Decoder::default();
     let mut buffer = vec![0; MAX_DATA];
     loop {

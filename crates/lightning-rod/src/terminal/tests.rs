@@ -214,3 +214,15 @@ async fn a_stop_of_the_agent_is_told_and_ends_all() {
     assert!(matches!(last, Some(Frame::Closed { kind: Kind::Unreachable, .. })), "{last:?}");
     assert_eq!(scene.tasks.finish(PATIENCE).await, 0);
 }
+
+#[tokio::test]
+async fn the_last_word_is_heard_although_somebody_still_types() {
+    let scene = scene("exit 4", 60);
+    let mut channel = Channel::open(&scene, Mode::Pipe);
+    for _ in 0..20 {
+        channel.send(Frame::Data(vec![7; 10_000])).await;
+    }
+    assert_eq!(channel.rest().await, (Vec::new(), Some(Frame::Exit(4))));
+    drop(channel);
+    assert_eq!(scene.tasks.finish(PATIENCE).await, 0);
+}
