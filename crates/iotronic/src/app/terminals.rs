@@ -146,17 +146,13 @@ impl Terminal {
             // Without an answer nobody stays in.
             Err(_) => return over(Kind::Internal, "the cloud cannot tell whether you still may"),
         };
-        let may = Caller::new(grant, caller.action())
-            .and_then(|caller| caller.may(&board.project, "board"));
-        if let Err(error) = may {
-            return over(Kind::Forbidden, &format!("your rights have changed: {error}"));
-        }
-        let now = store::boards::by_id(&cloud.store, None, board.id).await;
-        match now {
-            Ok(row) if row.status != Status::Decommissioned && row.project == board.project => {
-                Ok(())
+        let caller = Caller::about_a_board(grant, caller.action());
+        match boards::get(cloud, &caller, &board.id.to_string()).await {
+            Ok(now) if now.status != Status::Decommissioned => Ok(()),
+            Err(error) if error.kind() != Kind::NotFound => {
+                over(error.kind(), &format!("your rights have changed: {error}"))
             }
-            _ => over(Kind::NotFound, "the board was given up"),
+            _ => over(Kind::NotFound, "the board was given up, or is not lent to you any more"),
         }
     }
 
