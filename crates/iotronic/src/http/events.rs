@@ -2,6 +2,10 @@
 //!
 //! A stream ends when its token does, or when its bearer loses the right to look; the client then signs in and resumes.
 
+mod tail;
+
+pub(super) use tail::Tail;
+
 use crate::app::access::Caller;
 use crate::app::operations::cloud_project;
 use crate::cloud::Cloud;
@@ -40,6 +44,7 @@ pub(crate) async fn list(
     State(cloud): State<Cloud>,
     Query(reading): Query<Reading>,
     Extension(places): Extension<Places>,
+    Extension(tail): Extension<Tail>,
     headers: HeaderMap,
 ) -> Answer {
     if sse::wants_stream(&headers) {
@@ -50,7 +55,7 @@ pub(crate) async fn list(
             }
             None => reading.after,
         };
-        return Ok(sse::answer(follow(cloud, caller, said, after, place)));
+        return Ok(sse::answer(follow(cloud, caller, said, after, (place, tail))));
     }
     Ok(page(&cloud, &caller, reading).await?.into_response())
 }
@@ -83,6 +88,7 @@ struct Follower {
     after: i64,
     first: First,
     next_look: Instant,
+    tail: Tail,
     _place: Place,
 }
 
@@ -99,7 +105,7 @@ fn follow(
     caller: Caller,
     said: Statement,
     after: Option<i64>,
-    place: Place,
+    (place, tail): (Place, Tail),
 ) -> impl Stream<Item = String> {
     let commits = cloud.store.watch_events();
     let (after, first) = match after {
@@ -115,6 +121,7 @@ fn follow(
         commits,
         after,
         first,
+        tail,
         _place: place,
     };
     stream::unfold(follower, |mut follower| async move {
@@ -134,14 +141,13 @@ impl Follower {
         }
         let mut frames = self.gap().await?;
         self.commits.borrow_and_update();
-        let scope = self.scope.as_ref();
-        let rows = events::after(&self.cloud.store, scope, self.after, CHUNK).await.ok()?;
-        for row in rows {
-            self.after = row.seq;
-            let event = view(row);
-            sse::push(&mut frames, Some(event.seq), &event.kind, &json!(event).to_string());
+        let behind = events::last_seq(&self.cloud.store).saturating_sub(self.after);
+        if behind > i64::from(CHUNK) {
+            self.catch_up(&mut frames).await?;
+        } else if behind > 0 {
+            self.keep_up(&mut frames).await?;
         }
-        if !frames.is_empty() {
+        if !frames.is_empty() || events::last_seq(&self.cloud.store) > self.after {
             return Some(frames);
         }
         match self.cloud.shutdown.until(timeout(sse::SILENCE, self.commits.changed())).await? {
@@ -150,6 +156,35 @@ impl Follower {
             Ok(Err(_)) => None,
             Err(_) => Some(sse::COMMENT.to_owned()),
         }
+    }
+
+    /// Reads alone, and only what this reader may see.
+    async fn catch_up(&mut self, frames: &mut String) -> Option<()> {
+        let last = events::last_seq(&self.cloud.store);
+        let scope = self.scope.as_ref();
+        let rows = events::after(&self.cloud.store, scope, self.after, CHUNK).await.ok()?;
+        let is_full = rows.len() >= CHUNK as usize;
+        for frame in rows.into_iter().map(tail::frame) {
+            self.after = frame.seq;
+            frames.push_str(&frame.text);
+        }
+        if !is_full {
+            // All that was there is read; the rest is of others.
+            self.after = self.after.max(last);
+        }
+        Some(())
+    }
+
+    /// Takes what was read for all.
+    async fn keep_up(&mut self, frames: &mut String) -> Option<()> {
+        let newest = self.tail.after(&self.cloud.store, self.after).await.ok()?;
+        for frame in newest.iter() {
+            self.after = frame.seq;
+            if self.scope.is_none() || self.scope == frame.project {
+                frames.push_str(&frame.text);
+            }
+        }
+        Some(())
     }
 
     /// A frame that tells a resuming reader of events that are not kept any more.

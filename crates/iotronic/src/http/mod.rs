@@ -65,6 +65,7 @@ pub fn router(cloud: Cloud) -> Router {
         .layer(Extension(counters))
         .layer(Extension(sse::Places::default()))
         .layer(Extension(terminals::Places::default()))
+        .layer(Extension(events::Tail::default()))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(frame, frame::frame))
         .merge(wamp::routes())

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Streams open at one time; more are refused.
-const MAX_STREAMS: usize = 512;
+const MAX_STREAMS: usize = 4096;
 /// A comment goes out after so much silence, so that proxies keep the connection and the end of a client is noticed.
 pub(crate) const SILENCE: Duration = Duration::from_secs(15);
 /// That comment.

@@ -63,6 +63,36 @@ async fn events_come_as_they_are_committed_and_resume_without_gap() {
     tokio::task::block_in_place(|| while mine.recv().is_ok() {});
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_is_far_behind_gets_its_own_events_and_then_keeps_up_with_everybody() {
+    let world = World::start().await;
+    let owner = world.owner().await;
+    let elsewhere = model::ProjectId::new();
+    world.make_project(&elsewhere).await;
+    let neighbour = world.somebody(&elsewhere, Role::AdminIotProject).await;
+    let make = async |who: &Somebody, name: String| {
+        world.post(who, "/v2/fleets", json!({ "name": name })).await.expect(201);
+    };
+    make(&owner, "first".to_owned()).await;
+    for number in 0..250 {
+        make(&neighbour, format!("noise-{number}")).await;
+    }
+    make(&owner, "second".to_owned()).await;
+    let readers = [(); 5].map(|()| stream(&world, &owner, "/v2/events", Some("0")));
+    let theirs = stream(&world, &neighbour, "/v2/events", None);
+    make(&neighbour, "seen".to_owned()).await;
+    make(&owner, "third".to_owned()).await;
+    let name =
+        |sent: Sent| serde_json::from_str::<Value>(&sent.data).unwrap()["body"]["name"].clone();
+    for reader in &readers {
+        let names = [next(reader), next(reader), next(reader)].map(name);
+        assert_eq!(json!(names), json!(["first", "second", "third"]));
+    }
+    assert_eq!(name(next(&theirs)), "seen");
+    world.finish().await;
+    tokio::task::block_in_place(|| while theirs.recv().is_ok() {});
+}
+
 #[tokio::test]
 async fn the_event_log_is_read_in_pages_too() {
     let world = World::start().await;

@@ -20,6 +20,7 @@ mod figure;
 mod http;
 mod machine;
 mod memory;
+mod pages;
 mod programs;
 mod records;
 mod stage;
@@ -39,6 +40,7 @@ type Measure = fn(&mut Stage) -> Vec<Figure>;
 /// The groups in the order in which they run: what needs a fresh cloud comes first, what fills it last.
 const GROUPS: [(&str, Measure); 9] = [
     ("memory", memory::figures),
+    ("pages", pages::figures),
     ("query", calls::figures),
     ("command", commands::figures),
     ("enable", exposure::figures),
