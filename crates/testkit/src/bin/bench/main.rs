@@ -38,7 +38,7 @@ use std::time::Instant;
 type Measure = fn(&mut Stage) -> Vec<Figure>;
 
 /// The groups in the order in which they run: what needs a fresh cloud comes first, what fills it last.
-const GROUPS: [(&str, Measure); 9] = [
+const GROUPS: [(&str, Measure); 10] = [
     ("memory", memory::figures),
     ("pages", pages::figures),
     ("query", calls::figures),
