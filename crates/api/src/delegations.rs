@@ -11,6 +11,7 @@ pub const PATH: &str = "/v2/delegations";
 /// A new delegation.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewDelegation)]
 pub struct New {
     /// What of: `board:lamp-7`, `fleet:north` or `project:ID`; fleets and boards by id or name.
     pub resource: String,
