@@ -6,6 +6,7 @@ use crate::logs::Reading;
 use crate::operation::{self, Giving, Query, all_pages};
 use crate::output::Output;
 use crate::session::Session;
+use api::actions::Action;
 use api::boards::{Answer, Board, Change, Delay, Echo, PATH};
 use api::client::{Method, escape};
 use clap::{Args, Subcommand};
@@ -89,6 +90,15 @@ pub(crate) enum Command {
     Reboot(Delayed),
     /// Restart a board's agent.
     RestartAgent(Delayed),
+    /// Let a board do something, in upstream's words.
+    Action {
+        /// Id or name.
+        board: String,
+        #[command(flatten)]
+        asked: Asking,
+        #[command(flatten)]
+        giving: Giving,
+    },
     /// Show the log of a board's agent.
     Logs {
         /// Id or name.
@@ -164,6 +174,26 @@ pub(crate) struct Wait {
     timeout: u64,
 }
 
+/// What is to be done.
+#[derive(Args)]
+pub(crate) struct Asking {
+    /// DevicePing, DeviceEcho, DeviceNetConfig, DeviceReboot, DeviceRestartLR, DeviceUpgradeLR, DevicePkgOperation,
+    /// DeviceMountFs, DeviceRestSubmit or DeviceFactoryReset.
+    action: String,
+    /// Parameters, a JSON object, such as '{"manager": "apt", "command": "install", "package": "vim"}'.
+    #[arg(long, default_value = "{}")]
+    params: String,
+}
+
+impl Asking {
+    /// As the cloud is asked.
+    pub(crate) fn action(self) -> Result<Action, Failure> {
+        let parameters = serde_json::from_str(&self.params)
+            .map_err(|error| Failure::invalid(format!("--params is not JSON: {error}")))?;
+        Ok(Action { action: self.action, parameters })
+    }
+}
+
 /// Path of one board.
 pub(crate) fn path(board: &str) -> String {
     format!("{PATH}/{}", escape(board))
@@ -190,6 +220,14 @@ impl Command {
             Self::Network { board } => network(session, out, &board),
             Self::Reboot(delayed) => delayed.run(session, out, "reboot"),
             Self::RestartAgent(delayed) => delayed.run(session, out, "restart-agent"),
+            Self::Action { board, asked, giving } => {
+                let path = format!("{}/actions", path(&board));
+                let operation = giving.done(session, &Method::POST, &path, &asked.action()?)?;
+                match &operation.result {
+                    Some(result) => out.value(result),
+                    None => operation::show(out, &operation),
+                }
+            }
             Self::Logs { board, logs } => logs.run(session, out, &format!("{}/logs", path(&board))),
             Self::Wait(wait) => wait.run(session, out),
         }

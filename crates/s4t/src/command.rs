@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::output::{Output, Style};
 use crate::session::{Session, Source};
-use crate::{board, claim, delegation, event, fleet, login, operation, plugin, service, terminal};
+use crate::{board, claim, delegation, event, fleet, login, operation, plugin, project, service, terminal};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use std::io::Write as _;
 
@@ -47,6 +47,9 @@ enum Noun {
     Delegation(delegation::Command),
     /// Open a terminal on a board, or run a command there.
     Ssh(terminal::Ssh),
+    /// Projects: who owns what, and whether upstream boards may be among it.
+    #[command(subcommand)]
+    Project(project::Command),
     /// Operations: what was asked of boards.
     #[command(subcommand)]
     Operation(operation::Command),
@@ -81,6 +84,7 @@ impl Line {
             Noun::Fleet(command) => command.run(&session, &mut out),
             Noun::Delegation(command) => command.run(&session, &mut out),
             Noun::Ssh(ssh) => ssh.run(&session),
+            Noun::Project(command) => command.run(&session, &mut out),
             Noun::Operation(command) => command.run(&session, &mut out),
             Noun::Events(events) => events.run(&session, &mut out),
             Noun::Completion(_) | Noun::Login(_) | Noun::Logout => Ok(()),

@@ -1,9 +1,11 @@
 //! Fleets.
 
+use crate::board::Asking;
 use crate::failure::Failure;
 use crate::operation::{Query, all_pages};
 use crate::output::Output;
 use crate::session::Session;
+use api::actions::Asked;
 use api::client::{Method, escape};
 use api::fleets::{Change, Fleet, New, PATH};
 use clap::Subcommand;
@@ -34,6 +36,13 @@ pub(crate) enum Command {
     Boards {
         /// Id or name.
         fleet: String,
+    },
+    /// Let all its boards do something, in upstream's words.
+    Action {
+        /// Id or name.
+        fleet: String,
+        #[command(flatten)]
+        asked: Asking,
     },
     /// Change name or description.
     Set {
@@ -69,6 +78,12 @@ impl Command {
                 let path = format!("{}/boards", path(&fleet));
                 let boards = all_pages::<Value>(session, &path, Query::default(), None)?;
                 out.list(&boards, &["id", "name", "status", "labels", "last_seen"])
+            }
+            Self::Action { fleet, asked } => {
+                let path = format!("{}/actions", path(&fleet));
+                let begun: Asked = session.client.post(&path, &asked.action()?)?;
+                out.remark(&format!("s4t operation list --main {} shows how it goes", begun.main));
+                out.list(&begun.parts, &["board", "operation"])
             }
             Self::Set { fleet, name, description } => {
                 let change = Change { name, description };

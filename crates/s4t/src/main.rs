@@ -13,6 +13,7 @@ mod logs;
 mod operation;
 mod output;
 mod plugin;
+mod project;
 mod service;
 mod session;
 mod terminal;

@@ -53,6 +53,9 @@ pub(crate) struct List {
     /// Only of this method, such as PluginCall.
     #[arg(long)]
     method: Option<String>,
+    /// Only parts of this request to many boards (id).
+    #[arg(long)]
+    main: Option<String>,
     /// At most so many.
     #[arg(long)]
     limit: Option<u32>,
@@ -67,6 +70,7 @@ impl Command {
                     .add("state", list.state.map(|state| state.word().to_owned()))
                     .add("method", list.method)
                     .add("order", Some("desc".to_owned()));
+                    .add("main", list.main);
                 let items: Vec<Value> = all_pages(session, PATH, query, list.limit)?;
                 out.list(&items, COLUMNS)
             }

@@ -13,6 +13,7 @@ use model::operation::State;
 use model::plugin::{Language, OnBoot};
 use model::service::{ExposureState, Port, Protocol};
 use model::{BoardId, OperationId, PluginId, ProjectId, ServiceId, UserId};
+use rpc::device::{Mount, MountCommand, PackageOperation, RestSubmission, Upgrade};
 use rpc::plugin::{Inject, Limits, Plugin, Run, Stop};
 use rpc::service::{Enable, Service};
 use rpc::{Call, Nature};
@@ -21,7 +22,8 @@ use std::io::Read as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
-use store::operations::NewOperation;
+use store::operations::{NewOperation, OperationRow};
+use store::requests::NewRequest;
 use store::upstream::UpstreamBoard;
 use tempfile::TempDir;
 use testkit::upstream::lightning_rod::{Board, CONF, first_settings};
@@ -142,6 +144,13 @@ impl Cloud {
 
     /// A command that has to succeed; its result.
     fn command(&self, board: BoardId, call: Call) -> Value {
+        let row = self.ended(board, call, None);
+        assert_eq!(row.state, State::Succeeded, "{row:?}");
+        row.result.unwrap_or_default()
+    }
+
+    /// A command at its end, as a part of a request to many boards if one is named.
+    fn ended(&self, board: BoardId, call: Call, main: Option<OperationId>) -> OperationRow {
         let id = OperationId::new();
         let new = NewOperation {
             id,
@@ -154,7 +163,7 @@ impl Cloud {
             deadline: self.cloud().now().after(CALL),
             subject: None,
             start: store::operations::Start::Pending,
-            main: None,
+            main,
         };
         let job = self
             .cloud()
@@ -162,13 +171,17 @@ impl Cloud {
             .write(move |tx| Box::pin(async move { store::operations::submit(tx, new).await }));
         self.runtime.block_on(job).unwrap();
         self.cloud().boards.ring(board);
-        let row = until(&format!("the end of {}", call.method().word()), CALL, || {
+        until(&format!("the end of {}", call.method().word()), CALL, || {
             let row = store::operations::get(&self.cloud().store, None, id);
             let row = self.runtime.block_on(row).unwrap();
             if row.state.has_ended() { Ok(row) } else { Err(row.state.to_string()) }
-        });
-        assert_eq!(row.state, State::Succeeded, "{row:?}");
-        row.result.unwrap_or_default()
+        })
+    }
+
+    /// What stands in the history of a command.
+    fn notes(&self, id: OperationId) -> Vec<String> {
+        let steps = store::operations::history(&self.cloud().store, id);
+        self.runtime.block_on(steps).unwrap().into_iter().map(|step| step.note).collect()
     }
 
     /// A service of the board, reserved and open here.
@@ -337,4 +350,159 @@ fn the_upstream_agent_comes_online_over_tls() {
     cloud.command(id, Call::ServiceEnable(enable.clone()));
     let said = until("bytes of the service", START, || cloud.first_words(enable.public_port));
     assert_eq!(said, "hello from the board\n");
+}
+
+#[test]
+fn the_upstream_agent_does_upstreams_actions_alone_and_as_parts_of_a_larger_request() {
+    if lacks(Need::Networks) {
+        return;
+    }
+    let (cloud, board, id) = online(Wire::Plain);
+    let mounts = Call::DeviceMountFs(Mount { mnt_cmd: MountCommand::Status });
+    let said = cloud.command(id, mounts.clone());
+    assert!(said.as_str().unwrap().contains(" / "), "{said}");
+    // Its own page is near enough to be asked.
+    let asked = json!({ "url": "http://127.0.0.1:1474/info", "method": "GET" });
+    let asked = RestSubmission(asked.as_object().unwrap().clone());
+    let rest = Call::DeviceRestSubmit(Box::new(asked));
+    let said = cloud.command(id, rest.clone());
+    assert!(said.to_string().contains(&id.to_string()), "{said}");
+
+    // What takes long is answered twice.
+    let package = Call::DevicePkgOperation(PackageOperation {
+        manager: "apt".into(),
+        command: "install".into(),
+        package: "no-such-package-anywhere".into(),
+        options: "-y".into(),
+        version: String::new(),
+    });
+    let row = cloud.ended(id, package, None);
+    assert_eq!(row.state, State::Failed, "{row:?}");
+    let goes_on = "goes on: Executing 'install' operation on package 'no-such-package-anywhere'";
+    assert!(cloud.notes(row.id).iter().any(|note| note == goes_on), "{:?}", cloud.notes(row.id));
+    let evil =
+        Call::DeviceUpgradeLR(Upgrade { version: "1;touch /etc/x".into(), ..Upgrade::default() });
+    let row = cloud.ended(id, evil, None);
+    assert_eq!(row.state, State::Failed, "{row:?}");
+    assert!(!board.path("etc/x").exists());
+
+    // As a part of a larger request it says RUNNING to all of these, and how they ended later.
+    let main = OperationId::new();
+    let new = NewRequest {
+        id: main,
+        project: cloud.project.clone(),
+        fleet: None,
+        action: "DevicePing".into(),
+        created_by: None,
+    };
+    let job = cloud
+        .cloud()
+        .store
+        .write(move |tx| Box::pin(async move { store::requests::create(tx, &new).await }));
+    cloud.runtime.block_on(job).unwrap();
+    let echo = Call::DeviceEcho(rpc::device::Echo { say: "to all".into() });
+    for call in [Call::DevicePing, echo, Call::DeviceNetConfig, mounts, rest] {
+        let method = call.method().word();
+        let row = cloud.ended(id, call, Some(main));
+        assert_eq!(row.state, State::Succeeded, "{method}: {row:?}");
+        let notes = cloud.notes(row.id);
+        assert!(notes.contains(&format!("goes on: {method}")), "{method}: {notes:?}");
+    }
+    let request = store::requests::get(&cloud.cloud().store, None, main);
+    assert_eq!(cloud.runtime.block_on(request).unwrap().pending, 0);
+}
+
+/// A plugin as upstream's agent keeps it.
+fn keep_plugin(board: &Board, plugin: &str, source: &str) {
+    let folder = format!("var/lib/iotronic/plugins/{plugin}");
+    std::fs::create_dir_all(board.path(&folder)).unwrap();
+    std::fs::write(board.path(&format!("{folder}/{plugin}.py")), source).unwrap();
+    std::fs::write(board.path(&format!("{folder}/{plugin}.json")), "{}").unwrap();
+    let row = json!({
+        "name": "once", "onboot": false, "callable": true, "status": "injected",
+        "created_at": "2021-03-01T10:00:00", "injected_at": "2021-03-01T10:00:00", "updated_at": "",
+    });
+    let table = json!({ "plugins": { plugin: row } });
+    std::fs::write(board.path("var/lib/iotronic/plugins.json"), table.to_string()).unwrap();
+}
+
+/// What a cloud of upstream's with one board and one plugin on it has in its database.
+fn dump(board: BoardId, plugin: PluginId, project: &str, owner: &str) -> String {
+    let code =
+        rpc::pickle::emit(SOURCE).replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n");
+    format!(
+        "CREATE TABLE `boards` (`created_at` datetime, `updated_at` datetime, `id` int(11), `uuid` varchar(36), \
+         `code` varchar(36), `status` varchar(15), `name` varchar(255), `type` varchar(255), `agent` varchar(255), \
+         `owner` varchar(36), `project` varchar(36), `fleet` varchar(36), `lr_version` varchar(20), `connectivity` text, \
+         `mobile` tinyint(1), `config` text, `extra` text);\n\
+         INSERT INTO `boards` VALUES ('2021-03-01 10:00:00',NULL,1,'{board}','OLD-CODE','offline','rod','generic',\
+         'wagent-1','{owner}','{project}',NULL,'0.5.0','{{}}',0,'{{}}','{{}}');\n\
+         CREATE TABLE `plugins` (`created_at` datetime, `updated_at` datetime, `id` int(11), `uuid` varchar(36), \
+         `name` varchar(36), `owner` varchar(36), `public` tinyint(1), `code` text, `callable` tinyint(1), \
+         `parameters` text, `extra` text);\n\
+         INSERT INTO `plugins` VALUES ('2021-03-01 10:00:00',NULL,1,'{plugin}','once','{owner}',0,'{code}',1,'{{}}','{{}}');\n\
+         CREATE TABLE `injection_plugins` (`created_at` datetime, `updated_at` datetime, `id` int(11), \
+         `board_uuid` varchar(36), `plugin_uuid` varchar(36), `onboot` tinyint(1), `status` varchar(15));\n\
+         INSERT INTO `injection_plugins` VALUES ('2021-03-01 10:00:00',NULL,1,'{board}','{plugin}',0,'updated');\n"
+    )
+}
+
+#[test]
+fn a_board_of_an_imported_cloud_connects_with_the_settings_it_has() {
+    if lacks(Need::Networks) {
+        return;
+    }
+    let mut board = Board::new();
+    let mut cloud = Cloud::start(board.cloud_address(), Wire::Plain);
+    let simple = || UserId::new().to_string();
+    let (project, owner) = (simple(), simple());
+    let (id, plugin) = (BoardId::new(), PluginId::new());
+    // The setting names no project: the import itself opens the door.
+    cloud.stop();
+    cloud.settings.legacy.projects = Projects::default();
+    let file = cloud.folder.path().join("dump.sql");
+    std::fs::write(&file, dump(id, plugin, &project, &owner)).unwrap();
+    let output = std::process::Command::new(testkit::program_path("iotronic"))
+        .args(["import", "--allow-legacy", "--format", "json", "--data"])
+        .arg(cloud.folder.path())
+        .arg("--from")
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for noun in ["board", "plugin", "injection"] {
+        assert_eq!(report["counts"][noun]["created"], 1, "{report:#}");
+    }
+    cloud.resume();
+    cloud.project = project.parse().unwrap();
+    assert_eq!(cloud.status(id), Status::Offline);
+
+    // As its cloud and its agent left it: another agent's name, its plugin, and where its cloud was is where ours is.
+    let agent = json!({ "url": cloud.url(), "realm": "s4t" });
+    let settings = json!({ "iotronic": {
+        "extra": {},
+        "board": {
+            "id": 1, "uuid": id, "code": "OLD-CODE", "status": "operative", "name": "rod", "type": "generic",
+            "agent": "wagent-1", "owner": owner, "project": project, "fleet": null, "lr_version": "0.5.0",
+            "connectivity": {}, "mobile": false, "extra": {}, "created_at": "2021-03-01T10:00:00",
+            "updated_at": "2021-03-02T10:00:00",
+            "location": { "longitude": "1", "latitude": "2", "altitude": "3", "updated_at": null },
+        },
+        "wamp": { "registration-agent": agent, "main-agent": agent },
+    }});
+    board.configure(&settings, CONF);
+    keep_plugin(&board, &plugin.to_string(), SOURCE);
+    board.start();
+    cloud.until_status(&mut board, id, Status::Online);
+    echo(&cloud, id);
+    let run = Run { plugin, parameters: json!({ "n": 1 }) };
+    assert_eq!(cloud.command(id, Call::PluginCall(run)), "你 \"q\" 'n' \\ \n💡 {'n': 1}");
+    assert_eq!(board.settings(), settings, "nothing of it was touched");
+    let injection = store::injections::get(&cloud.cloud().store, id, plugin);
+    assert_eq!(
+        cloud.runtime.block_on(injection).unwrap().times,
+        2,
+        "upstream had put it there twice"
+    );
 }

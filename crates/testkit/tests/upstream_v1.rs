@@ -28,10 +28,18 @@ struct Ours {
     people: BTreeMap<&'static str, Rest>,
     known: Vec<(String, String)>,
     rods: BTreeMap<String, Rod>,
+    sign_in: SignIn,
+}
+
+/// How the client gets in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SignIn {
+    Token,
+    Password,
 }
 
 impl Ours {
-    fn start() -> Self {
+    fn start(sign_in: SignIn) -> Self {
         let [wamp, wstun] = [free_port(), free_port()];
         let options = WorldOptions::default()
             .set("legacy.enabled", "true")
@@ -47,7 +55,7 @@ impl Ours {
         ]);
         let known = known(&world);
         let wamp = format!("127.0.0.1:{wamp}");
-        Self { world, wamp, people, known, rods: BTreeMap::new() }
+        Self { world, wamp, people, known, rods: BTreeMap::new(), sign_in }
     }
 
     fn board(&self, board: &str) -> Value {
@@ -97,6 +105,26 @@ impl Cloud for Ours {
             Who::Roleless | Who::Nobody => return None,
         };
         self.people[name].token()
+    }
+
+    fn shell(&self, who: Who) -> Option<Vec<(&'static str, String)>> {
+        let (user, project) = match who {
+            _ if self.sign_in == SignIn::Token => return None,
+            Who::Operator => ("script-admin", "script"),
+            Who::Member => ("script-user_iot", "script"),
+            Who::Stranger => ("elsewhere-manager_iot_project", "elsewhere"),
+            Who::Roleless | Who::Nobody => return None,
+        };
+        let variables = [
+            ("OS_AUTH_URL", format!("{}/identity/v3", self.world.url())),
+            ("OS_USERNAME", user.to_owned()),
+            ("OS_PASSWORD", "correct horse".to_owned()),
+            ("OS_PROJECT_NAME", project.to_owned()),
+            ("OS_USER_DOMAIN_NAME", "Default".to_owned()),
+            ("OS_PROJECT_DOMAIN_NAME", "Default".to_owned()),
+            ("OS_IDENTITY_API_VERSION", "3".to_owned()),
+        ];
+        Some(variables.to_vec())
     }
 
     fn known(&self) -> Vec<(String, String)> {
@@ -197,8 +225,10 @@ fn our_cloud_answers_the_script_as_upstream_does_but_for_what_is_listed() {
         let (mut server, mut client) = (Server::start(Identity::Roles), Client::start());
         play(&mut server, &mut client, &steps())
     });
-    let (mut ours, mut client) = (Ours::start(), Client::start());
-    let ours = even(play(&mut ours, &mut client, &steps()));
+    let ours = {
+        let (mut ours, mut client) = (Ours::start(SignIn::Token), Client::start());
+        even(play(&mut ours, &mut client, &steps()))
+    };
     let upstream = even(upstream.join().unwrap());
     let found = differences(&upstream, &ours);
     write_out(&found);
@@ -213,4 +243,16 @@ fn our_cloud_answers_the_script_as_upstream_does_but_for_what_is_listed() {
     let is_stale = |row: &&String| !found.iter().any(|one| covers(row, &one.step));
     let stale: Vec<_> = listed.iter().filter(is_stale).collect();
     assert!(stale.is_empty(), "listed and no difference any more: {stale:?}");
+}
+
+#[test]
+fn whoever_signs_in_with_a_password_gets_the_same_answers_as_with_a_token() {
+    let answers = |sign_in| {
+        let (mut ours, mut client) = (Ours::start(sign_in), Client::start());
+        even(play(&mut ours, &mut client, &steps()))
+    };
+    let with_token = std::thread::spawn(move || answers(SignIn::Token));
+    let with_password = answers(SignIn::Password);
+    let found = differences(&with_token.join().unwrap(), &with_password);
+    assert!(found.is_empty(), "{} steps differ: {found:#?}", found.len());
 }

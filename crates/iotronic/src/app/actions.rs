@@ -7,10 +7,11 @@ use crate::app::access::Caller;
 use crate::app::operations::{Order, command, submit_part};
 use crate::app::plugins::bounded;
 use crate::app::{Error, boards, fleets, requests};
+use crate::boards::legacy;
 use crate::cloud::Cloud;
 use model::{Invalid, Kind, OperationId};
 use rpc::device::{Delay, Echo, MAX_DELAY_S};
-use rpc::{Call, Method};
+use rpc::{Call, Fault, Method};
 use serde_json::{Value, json};
 use store::boards::{BoardRow, Filter};
 use store::operations::OperationRow;
@@ -70,6 +71,14 @@ fn delay(parameters: &Value) -> Result<Delay, Invalid> {
     }
 }
 
+/// Whether a board of this kind may be asked this.
+///
+/// # Errors
+/// An upstream agent would give a word of it to a shell.
+pub fn fits(board: &BoardRow, call: &Call) -> Result<(), Fault> {
+    if board.legacy { legacy::check(call) } else { Ok(()) }
+}
+
 /// A board does something.
 ///
 /// # Errors
@@ -83,6 +92,7 @@ pub async fn on_board(
 ) -> Result<OperationRow, Error> {
     let board = boards::get(cloud, caller, ident).await?;
     let call = read(&asked.action, asked.parameters)?;
+    fits(&board, &call)?;
     command(cloud, order, board, call).await
 }
 
@@ -100,6 +110,7 @@ pub async fn on_fleet(
     let fleet = fleets::get(cloud, caller, ident).await?;
     let call = read(&asked.action, asked.parameters)?;
     let members = members(cloud, &fleet).await?;
+    members.iter().try_for_each(|board| fits(board, &call))?;
     let (main, rows) = cloud
         .store
         .write(move |tx| {

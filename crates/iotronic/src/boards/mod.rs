@@ -11,7 +11,7 @@ mod connection;
 mod delivery;
 mod enrol;
 mod enrolling;
-mod legacy;
+pub(crate) mod legacy;
 mod link;
 mod links;
 mod outbox;

@@ -5,7 +5,7 @@ use crate::people::Person;
 use crate::rod::{self, Habit, Rod, habit, open_world, willing};
 use crate::world::{World, eventually};
 use model::operation::State;
-use model::{BoardId, FleetId};
+use model::{BoardId, FleetId, Kind};
 use rpc::Call;
 use rpc::device::{Mount, MountCommand, PackageOperation, RestSubmission, Upgrade};
 use serde_json::{Value, json};
@@ -37,25 +37,28 @@ async fn notify(rod: &Rod, request: &Value, result: &str) {
 const EVIL: &str = "$(reboot); `reboot` | reboot && reboot > /x 'a' \"b\" \\ \n é";
 
 #[tokio::test]
-async fn upstreams_actions_go_out_with_upstreams_words_and_evil_ones_as_they_are() {
+async fn upstreams_actions_go_out_with_upstreams_words() {
     let world = open_world().await;
     let rod = Rod::online(&world, "lamp", willing()).await;
     let rest = json!({ "url": EVIL, "method": EVIL, "headers": { EVIL: EVIL }, "json": [EVIL] });
     let package = PackageOperation {
-        manager: EVIL.into(),
-        command: EVIL.into(),
-        package: EVIL.into(),
-        options: EVIL.into(),
-        version: EVIL.into(),
+        manager: "apt".into(),
+        command: "install".into(),
+        package: "vim".into(),
+        options: "-y".into(),
+        version: "2:9.0".into(),
     };
     for (call, sent) in [
         (
-            Call::DeviceUpgradeLR(Upgrade { version: EVIL.into(), update_conf: true }),
-            json!({ "version": EVIL, "update_conf": true }),
+            Call::DeviceUpgradeLR(Upgrade { version: "0.5.0".into(), update_conf: true }),
+            json!({ "version": "0.5.0", "update_conf": true }),
         ),
         (
             Call::DevicePkgOperation(package),
-            json!({ "manager": EVIL, "command": EVIL, "package": EVIL, "options": EVIL, "version": EVIL }),
+            json!({
+                "manager": "apt", "command": "install", "package": "vim", "options": "-y",
+                "version": "2:9.0",
+            }),
         ),
         (
             Call::DeviceMountFs(Mount { mnt_cmd: MountCommand::ReadOnly }),
@@ -72,6 +75,37 @@ async fn upstreams_actions_go_out_with_upstreams_words_and_evil_ones_as_they_are
         assert_eq!((&call[0]["uuid"], &call[0]["action"]), (&json!(id), &json!(method)));
         assert_eq!(call[1..], [sent]);
     }
+}
+
+#[tokio::test]
+async fn words_for_the_shell_of_an_upstream_agent_never_reach_it() {
+    let world = open_world().await;
+    let person = Person::sign_in(world.dir.path(), world.address).await.unwrap();
+    let rod = Rod::online(&world, "lamp", willing()).await;
+    let fleet = fleet_of(&world, &[rod.id]).await;
+    let good = json!({
+        "manager": "apt", "command": "install", "package": "vim", "options": "-y", "version": "1",
+    });
+    for field in ["manager", "command", "package", "options", "version"] {
+        for word in [EVIL, "x;reboot", "$(reboot)", "-oDPkg::Pre-Invoke::=reboot"] {
+            let mut parameters = good.clone();
+            parameters[field] = json!(word);
+            let body = json!({ "action": "DevicePkgOperation", "parameters": parameters });
+            for path in [
+                format!("POST /v1/boards/{}/action", rod.id),
+                format!("POST /v2/boards/{}/actions", rod.id),
+                format!("POST {fleet}/actions"),
+            ] {
+                let (status, said) = person.ask(&path, body.clone()).await.unwrap();
+                assert_eq!(status, 400, "{path} {field} {word:?}: {said}");
+            }
+        }
+    }
+    let call = Call::DeviceUpgradeLR(Upgrade { version: "1; reboot".into(), update_conf: false });
+    let id = world.command(rod.id, call).await;
+    let row = world.until_state(id, State::Failed).await;
+    assert_eq!(row.fault.unwrap().kind, Kind::Invalid);
+    assert!(rod.calls("DevicePkgOperation").is_empty() && rod.calls("DeviceUpgradeLR").is_empty());
 }
 
 #[tokio::test]

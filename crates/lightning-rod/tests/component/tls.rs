@@ -17,6 +17,12 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Unwraps TLS in front of `target`; gives back its address and the fingerprint of its authority.
 async fn terminator(target: SocketAddr, host: &str) -> (SocketAddr, String) {
+    let (address, authority) = encrypted(target, host).await;
+    (address, URL_SAFE_NO_PAD.encode(Sha256::digest(authority.der())))
+}
+
+/// The same with the authority itself.
+pub(crate) async fn encrypted(target: SocketAddr, host: &str) -> (SocketAddr, rcgen::Certificate) {
     let authority_key = KeyPair::generate().unwrap();
     let mut authority = CertificateParams::new(vec![]).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -49,8 +55,7 @@ async fn terminator(target: SocketAddr, host: &str) -> (SocketAddr, String) {
             });
         }
     });
-    let fingerprint = URL_SAFE_NO_PAD.encode(Sha256::digest(authority_certificate.der()));
-    (address, fingerprint)
+    (address, authority_certificate)
 }
 
 fn claim(cloud: &Cloud, address: SocketAddr, authority: Option<String>) -> String {

@@ -44,6 +44,10 @@ pub trait Cloud {
     fn url(&self) -> &str;
     /// The token of somebody; `None` for nobody.
     fn token(&self, who: Who) -> Option<String>;
+    /// The environment in which the client signs somebody in by itself; none when it is given a token.
+    fn shell(&self, _who: Who) -> Option<Vec<(&'static str, String)>> {
+        None
+    }
     /// Ids that differ from cloud to cloud, and the names that stand for them: users and projects.
     fn known(&self) -> Vec<(String, String)> {
         Vec::new()
@@ -172,15 +176,18 @@ impl Player<'_> {
     }
 
     fn command(&mut self, who: Who, words: &[&str], order: Words) -> (Value, Value) {
-        let token = self.cloud.token(who).unwrap_or_else(|| "none".to_owned());
-        let url = self.cloud.url().to_owned();
-        let mut args: Vec<String> =
-            ["--os-auth-token", &token, "--iotronic-url", &url, "--max-retries", "0"]
-                .map(str::to_owned)
-                .to_vec();
+        let shell = self.cloud.shell(who);
+        let mut args = vec!["--max-retries".to_owned(), "0".to_owned()];
+        if shell.is_none() {
+            let token = self.cloud.token(who).unwrap_or_else(|| "none".to_owned());
+            let url = self.cloud.url().to_owned();
+            args.extend(["--os-auth-token".to_owned(), token, "--iotronic-url".to_owned(), url]);
+        }
         args.extend(words.iter().map(|word| self.fill(word)));
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let said = self.client.run(&args, &[]);
+        let shell = shell.unwrap_or_default();
+        let shell: Vec<_> = shell.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let said = self.client.run(&args, &shell);
         let body = serde_json::from_str(&said.out).unwrap_or(Value::Null);
         let out = match order {
             _ if !body.is_null() => body.clone(),

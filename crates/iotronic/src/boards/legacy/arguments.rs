@@ -5,7 +5,7 @@
 use model::plugin::{RunState, Visibility};
 use model::{Kind, PluginId};
 use rpc::envelope::Verdict;
-use rpc::{Envelope, Fault, Method, pickle};
+use rpc::{Call, Envelope, Fault, Method, pickle};
 use serde_json::{Value, json};
 use store::Store;
 use store::plugins::PluginRow;
@@ -17,6 +17,9 @@ pub(super) async fn ask(
     mut arguments: Vec<Value>,
 ) -> Result<Vec<Value>, Fault> {
     let Ok(method) = method.parse::<Method>() else { return Ok(arguments) };
+    if matches!(method, Method::DeviceUpgradeLR | Method::DevicePkgOperation) {
+        super::shell::check(&Call::parse(method, &arguments)?)?;
+    }
     match method {
         Method::DeviceLogs | Method::PluginLogs | Method::OperationCancel => {
             return Err(lacking(method));

@@ -15,9 +15,11 @@ mod farewell;
 mod gate;
 mod guests;
 mod registration;
+mod shell;
 
 pub(super) use call::call;
 pub(super) use farewell::say_farewell;
+pub(crate) use shell::check;
 
 use super::Boards;
 use super::registry::Registry;

@@ -40,6 +40,7 @@ pub(super) async fn board(
     let parameters = body.object("parameters")?.unwrap_or_default();
     let board = present(&cloud, &asker.0, &board).await?;
     let call = actions::read(&action, parameters).map_err(invalid)?;
+    actions::fits(&board, &call).map_err(|fault| invalid(fault.message))?;
     let said = match call.method() {
         Method::DeviceUpgradeLR | Method::DevicePkgOperation => {
             begin(&cloud, &asker.0, board, &action, call).await?

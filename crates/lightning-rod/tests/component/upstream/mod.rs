@@ -7,6 +7,7 @@ mod procedures;
 pub(crate) mod rest;
 pub(crate) mod script;
 mod services;
+mod tls;
 
 use crate::rod::{Rod, Running, settings};
 use lightning_rod::Settings;

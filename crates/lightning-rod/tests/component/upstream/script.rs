@@ -76,6 +76,11 @@ impl Script {
 
     /// As [`Self::join`], with what an earlier agent has heard.
     pub(crate) async fn join_again(address: &str, heard: Arc<Mutex<Heard>>) -> Self {
+        Self::join_as(address, &format!("ws://{address}/"), heard).await
+    }
+
+    /// As [`Self::join_again`], telling boards another way to the router.
+    pub(crate) async fn join_as(address: &str, url: &str, heard: Arc<Mutex<Heard>>) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         let limits = Limits { max_message: 4 << 20 };
         let protocols = [Serialiser::Json.subprotocol()];
@@ -85,8 +90,7 @@ impl Script {
         let joined =
             wamp::connect(socket, Serialiser::Json, "s4t", Roles::default(), Anonymous, settings);
         let session = joined.await.unwrap();
-        let url = format!("ws://{address}/");
-        let script = Self { session, heard, url };
+        let script = Self { session, heard, url: url.to_owned() };
         script.offer("stack4things.register", register).await;
         script.offer(&format!("{AGENT}.stack4things.connection"), connection).await;
         script.offer(&format!("{AGENT}.stack4things.wamp_alive"), alive).await;

@@ -1,7 +1,7 @@
 //! A query to a board through REST: the board says something back.
 
 use crate::figure::{Figure, Goal, short};
-use crate::stage::{Cost, Stage, costs_each};
+use crate::stage::{BOARD, Cost, Stage, costs_each};
 use crate::statistics::{median, ms, quantile};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -18,11 +18,56 @@ const CALLS_EACH: usize = 250;
 /// What the board is to say.
 const ECHO: &str = r#"{"say":"are you there?"}"#;
 
+/// The same in upstream's words.
+const UPSTREAM_ECHO: &str = r#"{"action":"DeviceEcho","parameters":{"say":"are you there?"}}"#;
+
 /// Measures.
 pub(crate) fn figures(stage: &mut Stage) -> Vec<Figure> {
     let mut figures = one_at_a_time(stage);
     figures.extend(many_at_a_time(stage));
+    figures.push(dialects(stage));
     figures
+}
+
+/// What upstream's API adds to the same question: paired rounds, each of both one after the other, in turns.
+fn dialects(stage: &Stage) -> Figure {
+    let (mut kept, own) = (stage.connect(), stage.on_board("POST", "/echo", ECHO));
+    let path = format!("/v1/boards/{BOARD}/action");
+    let upstream = stage.asker.request("POST", &path, UPSTREAM_ECHO);
+    let mut each = |request: &[u8]| {
+        let cost = stage.cost(|| {
+            for _ in 0..CALLS {
+                let _ = kept.ask(request);
+            }
+        });
+        ms(cost.cloud) / CALLS as f64
+    };
+    let (mut ones, mut twos, mut more) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let (one, two) = if round % 2 == 0 {
+            let one = each(&upstream);
+            (one, each(&own))
+        } else {
+            let two = each(&own);
+            (each(&upstream), two)
+        };
+        ones.push(one);
+        twos.push(two);
+        more.push(one - two);
+    }
+    Figure::new(
+        "query by `/v1`, CPU of the cloud beyond `/v2`, median of paired rounds",
+        median(&more),
+        "ms",
+    )
+    .goal(Goal::AtMost(0.1))
+    .beside(format!(
+        "`/v1` {}, `/v2` {} (medians of {ROUNDS} rounds); differences {} to {}",
+        short(median(&ones)),
+        short(median(&twos)),
+        short(quantile(&more, 0.0)),
+        short(quantile(&more, 1.0)),
+    ))
 }
 
 fn one_at_a_time(stage: &Stage) -> Vec<Figure> {
