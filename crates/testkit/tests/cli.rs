@@ -19,6 +19,44 @@ fn file(world: &World, name: &str, text: &str) -> String {
 }
 
 #[test]
+fn projects_are_opened_to_upstream_boards_and_fleets_asked_as_one() {
+    let world = World::new();
+    let s4t = |words: &[&str]| world.s4t(words);
+    let _ = s4t(&["project", "create", "city"]).ok();
+    let allowed = || cell(&world, &["project", "show", "city"], "allow_legacy");
+    assert_eq!(allowed(), "false");
+    let _ = s4t(&["project", "set", "city", "--allow-legacy"]).ok();
+    assert_eq!(allowed(), "true");
+    let _ = s4t(&["project", "set", "city", "--name", "town"]).ok();
+    assert!(cell(&world, &["project", "list"], "name").contains("town"));
+    let _ = s4t(&["project", "set", "town", "--allow-legacy=false"]).ok();
+    assert_eq!(cell(&world, &["project", "show", "town"], "allow_legacy"), "false");
+    assert!(!s4t(&["project", "show", "nowhere"]).failed(6).is_empty());
+
+    let board = world.board("lamp");
+    let said = s4t(&["board", "action", "lamp", "DeviceEcho", "--params", "{\"say\": \"hi\"}"]);
+    assert_eq!(said.ok().trim(), "hi");
+    let upgrade = s4t(&["board", "action", "lamp", "DeviceUpgradeLR"]).failed(5);
+    assert!(upgrade.contains("device.upgrade_command"), "{upgrade}");
+    assert!(!s4t(&["board", "action", "lamp", "DeviceExplode"]).failed(3).is_empty());
+    let _ = s4t(&["fleet", "create", "street"]).ok();
+    assert!(!s4t(&["fleet", "action", "street", "DevicePing"]).failed(7).is_empty());
+    let _ = s4t(&["board", "set", "lamp", "--fleet", "street"]).ok();
+    let asked = s4t(&["fleet", "action", "street", "DevicePing", "-f", "json"]).json();
+    assert_eq!(asked[0]["board"], json!(board.id()));
+    let operation = asked[0]["operation"].as_str().unwrap();
+    let _ = s4t(&["operation", "wait", operation]).ok();
+    let shown: Value = world.admin().get(&format!("/v2/operations/{operation}")).unwrap();
+    let main = shown["main"].as_str().unwrap();
+    let request: Value = world.admin().get(&format!("/v1/requests/{main}")).unwrap();
+    assert_eq!(
+        (&request["pending_requests"], &request["status"]),
+        (&json!(0), &json!("COMPLETED"))
+    );
+    assert_eq!(cell(&world, &["operation", "list", "--main", main], "id"), operation);
+}
+
+#[test]
 fn boards_claims_and_fleets_by_every_verb() {
     let world = World::new();
     let s4t = |words: &[&str]| world.s4t(words);
