@@ -69,8 +69,8 @@ impl Command {
                     .add("board", list.board)
                     .add("state", list.state.map(|state| state.word().to_owned()))
                     .add("method", list.method)
+                    .add("main", list.main)
                     .add("order", Some("desc".to_owned()));
-                    .add("main", list.main);
                 let items: Vec<Value> = all_pages(session, PATH, query, list.limit)?;
                 out.list(&items, COLUMNS)
             }
