@@ -361,12 +361,13 @@ fn the_upstream_agent_does_upstreams_actions_alone_and_as_parts_of_a_larger_requ
     let mounts = Call::DeviceMountFs(Mount { mnt_cmd: MountCommand::Status });
     let said = cloud.command(id, mounts.clone());
     assert!(said.as_str().unwrap().contains(" /proc "), "{said}");
-    // Its own page is near enough to be asked.
-    let asked = json!({ "url": "http://127.0.0.1:1474/info", "method": "GET" });
+    // Not its own page: upstream's agent answers nobody while it asks.
+    let _plug = plug(&board);
+    let asked = json!({ "url": "http://127.0.0.1:7009/plug", "method": "GET" });
     let asked = RestSubmission(asked.as_object().unwrap().clone());
     let rest = Call::DeviceRestSubmit(Box::new(asked));
     let said = cloud.command(id, rest.clone());
-    assert!(said.to_string().contains(&id.to_string()), "{said}");
+    assert_eq!(said, json!({ "on": true }));
 
     // What takes long is answered twice.
     let package = Call::DevicePkgOperation(PackageOperation {
@@ -410,6 +411,19 @@ fn the_upstream_agent_does_upstreams_actions_alone_and_as_parts_of_a_larger_requ
     }
     let request = store::requests::get(&cloud.cloud().store, None, main);
     assert_eq!(cloud.runtime.block_on(request).unwrap().pending, 0);
+}
+
+/// Something near the board that speaks HTTP.
+fn plug(board: &Board) -> Program {
+    let script = "import http.server\nclass Plug(http.server.BaseHTTPRequestHandler):\n    def do_GET(self):\n        \
+                  self.send_response(200)\n        self.end_headers()\n        self.wfile.write(b'{\"on\": true}')\n\
+                  server = http.server.HTTPServer(('127.0.0.1', 7009), Plug)\nprint('up', flush=True)\n\
+                  server.serve_forever()\n";
+    let mut command = board.island().command(Path::new("python3"));
+    let log = board.path("plug.log");
+    let mut plug = Program::start("a plug", command.args(["-c", script]), &log);
+    plug.line(START, |line| (line == "up").then_some(()));
+    plug
 }
 
 /// A plugin as upstream's agent keeps it.
