@@ -57,6 +57,16 @@ journey('a claim is made, a machine enrols with it, and the page sees it come on
   await page.getByText('zone=north').or(page.getByText('north')).first().waitFor();
 });
 
+journey('a claim that is withdrawn enrols nobody', there, async ({ page, cloud }) => {
+  const { claim } = await cloud.post('/v2/claims', { name: 'lost' });
+  await page.goto('/ui/claims');
+  await page.getByRole('row', { name: /lost/ }).getByRole('button', { name: 'Withdraw' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Withdraw' }).click();
+  await page.getByText('Claim withdrawn').waitFor();
+  await page.getByRole('row', { name: /lost/ }).waitFor({ state: 'detached' });
+  expect(() => stage.machine('lost').enrol(claim)).toThrow();
+});
+
 journey('a board that goes and comes back changes in the open list', there, async ({ page, cloud }) => {
   await page.goto('/ui/boards');
   const row = page.getByRole('row', { name: /harbour/ });
@@ -67,6 +77,15 @@ journey('a board that goes and comes back changes in the open list', there, asyn
   await row.getByText('Online').waitFor();
   const { id } = await harbour.isOnline();
   expect(await timeOfEvent(cloud, 'board.online', id)).toBeGreaterThan(0);
+});
+
+journey('the load of a board is drawn and moves by itself', there, async ({ page }) => {
+  await page.goto('/ui/boards/harbour');
+  const chart = page.getByRole('img', { name: 'Load of harbour over time' });
+  await chart.locator('canvas').waitFor();
+  const shown = page.locator('figcaption time, figcaption .time').first();
+  const before = await shown.innerText();
+  await until('the chart shows a later report', async () => (await shown.innerText()) !== before);
 });
 
 journey('a board that knows its position stands on the map', there, async ({ page }) => {
@@ -118,6 +137,38 @@ journey('ping and the network are asked of the board itself', there, async ({ pa
   await page.getByRole('dialog').getByText('127.0.0.1').waitFor();
 });
 
+journey('many boards are chosen and given labels at once', there, async ({ page, cloud }) => {
+  await page.goto('/ui/boards');
+  for (const name of ['harbour', 'market']) await page.getByRole('checkbox', { name: `Choose ${name}` }).check();
+  await page.getByText('2 boards chosen').waitFor();
+  await page.getByRole('button', { name: 'Set labels' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Labels to set').fill('season=winter');
+  await dialog.getByRole('button', { name: 'Apply' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  for (const name of ['harbour', 'market']) {
+    await page.getByRole('row', { name: new RegExp(`${name}.*winter`) }).waitFor();
+    expect((await cloud.get(`/v2/boards/${name}`)).labels.season).toBe('winter');
+  }
+});
+
+journey('a filter stands in the address, is saved as a view, and comes back', there, async ({ page }) => {
+  await page.goto('/ui/boards');
+  await page.getByRole('searchbox', { name: 'Filter by name or label' }).fill('harb');
+  await page.getByText('1 board of').waitFor();
+  expect(page.url()).toContain('text=harb');
+  await page.getByRole('button', { name: 'Saved views' }).click();
+  await page.getByRole('menuitem', { name: 'Save this view' }).click();
+  await page.getByRole('dialog').getByLabel('Name of the view').fill('the harbour');
+  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+  await page.goto('/ui/boards');
+  await page.getByRole('row', { name: /market/ }).waitFor();
+  await page.getByRole('button', { name: 'Saved views' }).click();
+  await page.getByRole('menuitem', { name: 'the harbour', exact: true }).click();
+  await page.getByRole('row', { name: /market/ }).waitFor({ state: 'detached' });
+  await page.getByRole('row', { name: /harbour/ }).waitFor();
+});
+
 journey('another machine takes over a board', there, async ({ page }) => {
   const old = await stage.board('pier');
   await page.goto('/ui/boards/pier');
@@ -135,7 +186,9 @@ journey('another machine takes over a board', there, async ({ page }) => {
   await page.getByText('Online').first().waitFor();
 });
 
-journey('a board leaves only when its name is typed', there, async ({ page, cloud }) => {
+journey('a board leaves only when its name is typed', there, async ({ page, cloud, watch }) => {
+  // The open page hears of it and looks.
+  watch.allow(/^404 GET \/v2\/boards\//);
   await stage.board('depot');
   await page.goto('/ui/boards/depot');
   await page.getByRole('button', { name: 'Actions' }).click();

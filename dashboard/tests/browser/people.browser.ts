@@ -1,7 +1,8 @@
 // For everybody: the keyboard alone, a phone, Italian, dark and light, and what axe-core says about every screen.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { BOARD_TABS, match, type Route } from '../../src/app/routes.ts';
 import type { Page } from 'playwright-core';
 import { journey } from './stage/journey.ts';
 import { Stage } from './stage/stage.ts';
@@ -47,9 +48,22 @@ const screens = (): [string, string][] => [
   ['/ui/fleets/coast', 'harbour'],
   ['/ui/operations', 'Call plugin'],
   [`/ui/operations/${operation}`, 'Steps'],
-  ['/ui/system', 'System'],
+  ['/ui/system', 'Settings in force'],
   ['/ui/nowhere', 'There is no such page'],
 ];
+
+/** A new screen does not compile here until it is named, and then fails below until it is among those that are looked at. */
+const EVERY: Record<Route['screen'], true> = {
+  overview: true, boards: true, board: true, claims: true, plugins: true, plugin: true, services: true, fleets: true, fleet: true, operations: true,
+  operation: true, system: true, nowhere: true,
+};
+
+test('every screen and every part of a board is looked at', () => {
+  const routes = screens().map(([path]) => match(path));
+  expect(new Set(routes.map((route) => route.screen))).toEqual(new Set(Object.keys(EVERY)));
+  const tabs = routes.flatMap((route) => (route.screen === 'board' ? [route.tab] : []));
+  expect(new Set(tabs)).toEqual(new Set(BOARD_TABS));
+});
 
 async function show(page: Page, path: string, text: string): Promise<void> {
   await page.goto(path);

@@ -153,10 +153,34 @@ journey('a fleet is made, filled, emptied with a way back, and deleted', there, 
   await row.waitFor({ state: 'detached' });
   await page.goto('/ui/fleets');
   await page.getByRole('button', { name: 'Actions: coast' }).click();
+  await page.getByRole('menuitem', { name: 'Edit' }).click();
+  await dialog.getByLabel('Description').fill('all along the southern shore');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('all along the southern shore').waitFor();
+  expect((await cloud.get('/v2/fleets/coast')).description).toBe('all along the southern shore');
+  await page.getByRole('button', { name: 'Actions: coast' }).click();
   await page.getByRole('menuitem', { name: 'Delete' }).click();
   await dialog.getByLabel('Type coast to confirm').fill('coast');
   await dialog.getByRole('button', { name: 'Delete' }).click();
   await page.getByText('Fleet coast deleted').waitFor();
+});
+
+journey('a fleet is asked as one, and what its boards refuse is said', there, async ({ page, cloud }) => {
+  await cloud.post('/v2/fleets', { name: 'dock' });
+  await cloud.ask('PATCH', '/v2/boards/harbour', { fleet: 'dock' });
+  await page.goto('/ui/fleets/dock');
+  await page.getByRole('button', { name: 'Maintain' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('What to do').selectOption({ label: 'Root file system' });
+  await dialog.getByLabel('Do', { exact: true }).selectOption('mount_rw');
+  await dialog.getByRole('button', { name: 'Apply' }).click();
+  const row = page.getByRole('row', { name: /harbour.*Failed/ });
+  await row.waitFor();
+  const { items } = await cloud.get('/v2/operations');
+  const asked = items.find((one: Answer) => one.method === 'DeviceMountFs');
+  expect(asked).toMatchObject({ state: 'failed' });
+  await page.goto(`/ui/operations/${asked.id}`);
+  await page.getByText(asked.fault.message).first().waitFor();
 });
 
 journey('an operation waits for a board that is away, is withdrawn, done again, and succeeds', there, async ({ page, cloud }) => {

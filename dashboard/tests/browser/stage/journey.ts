@@ -32,19 +32,30 @@ export interface JourneyOptions extends BrowserContextOptions {
 
 /** A test with a page; `stage` is asked for when the test runs. */
 export function journey(name: string, stage: () => Stage, body: (visit: Visit) => Promise<void>, options: JourneyOptions = {}): void {
-  test(name, async () => {
+  const play = async (): Promise<Outcome> => {
     const visit = await begin(stage(), options);
     try {
       await body(visit);
       const wrong = visit.watch.complaints();
       if (wrong.length > 0) throw new Error(`the page did what no page may do:\n  ${wrong.join('\n  ')}`);
+      return 'passed';
     } catch (error) {
-      throw await explained(error, name, visit, stage());
+      return { failure: await explained(error, name, visit, stage()), networkChanged: visit.watch.networkChanged };
     } finally {
       await visit.context.close();
     }
+  };
+  test(name, async () => {
+    let outcome = await play();
+    if (outcome !== 'passed' && outcome.networkChanged) {
+      console.log(`once more, because the machine's network changed meanwhile: ${name}`);
+      outcome = await play();
+    }
+    if (outcome !== 'passed') throw outcome.failure;
   });
 }
+
+type Outcome = 'passed' | { failure: Error; networkChanged: boolean };
 
 export async function begin(stage: Stage, options: JourneyOptions = {}): Promise<Visit> {
   const { as, ...rest } = options;

@@ -3,9 +3,11 @@
 import type { BrowserContext, Page, Request } from 'playwright-core';
 
 /** Asking who is signed in is how a page finds out that nobody is. */
-const USUAL = [/^401 GET \/v2\/session$/, /^404 GET \/v2\/(boards\/[^/]+\/load|system)$/];
+const USUAL = [/^401 GET \/v2\/session$/];
 
 export class Watch {
+  /** Chromium drops every request when an interface of the machine comes or goes, which is no doing of any page. */
+  networkChanged = false;
   private readonly wrong: string[] = [];
   private readonly allowed: RegExp[] = [...USUAL];
 
@@ -55,6 +57,7 @@ export class Watch {
   private failed(request: Request): void {
     const why = request.failure()?.errorText ?? '';
     // A page that goes away, or a stream that it closes, aborts what it waits for.
+    if (why === 'net::ERR_NETWORK_CHANGED') this.networkChanged = true;
     if (why !== 'net::ERR_ABORTED') this.saw(`failed ${request.method()} ${new URL(request.url()).pathname}: ${why}`);
   }
 
