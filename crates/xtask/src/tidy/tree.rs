@@ -74,7 +74,11 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<TextFile>) -> Fallible<()
         let entry = entry.map_err(unreadable)?;
         let kind = entry.file_type().map_err(unreadable)?;
         let name = entry.file_name();
-        if kind.is_dir() && !NOT_OURS.iter().any(|other| name == *other) {
+        // In a working tree beside the first one, `.git` is a file.
+        if NOT_OURS.iter().any(|other| name == *other) {
+            continue;
+        }
+        if kind.is_dir() {
             collect(root, &entry.path(), files)?;
         } else if kind.is_file() {
             files.extend(text_file(root, &entry.path()));
