@@ -3,7 +3,9 @@
 use crate::failure::Failure;
 use crate::output::{Output, Style};
 use crate::session::{Session, Source};
-use crate::{board, claim, delegation, event, fleet, login, operation, plugin, project, service, terminal};
+use crate::{
+    board, claim, delegation, event, fleet, login, operation, plugin, project, service, terminal,
+};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use std::io::Write as _;
 
