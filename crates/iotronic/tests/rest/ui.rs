@@ -41,6 +41,7 @@ async fn the_page_runs_no_foreign_script_and_stands_in_no_frame() {
     };
     assert_eq!(rule("default-src").as_deref(), Some("'self'"));
     assert_eq!(rule("script-src").as_deref(), Some("'self'"));
+    assert_eq!(rule("style-src").as_deref(), Some("'self'"));
     assert_eq!(rule("connect-src").as_deref(), Some("'self'"));
     assert_eq!(rule("img-src").as_deref(), Some("'self' data:"));
     assert_eq!(rule("frame-ancestors").as_deref(), Some("'none'"));
