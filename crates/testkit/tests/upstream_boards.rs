@@ -387,7 +387,8 @@ fn the_upstream_agent_does_upstreams_actions_alone_and_as_parts_of_a_larger_requ
     assert_eq!(row.state, State::Failed, "{row:?}");
     assert!(!board.path("etc/x").exists());
 
-    // As a part of a larger request it says RUNNING to all of these, and how they ended later.
+    // As a part of a larger request it says RUNNING to all of these, and how they ended later; that may come before the
+    // RUNNING is in the history.
     let main = OperationId::new();
     let new = NewRequest {
         id: main,
@@ -406,8 +407,6 @@ fn the_upstream_agent_does_upstreams_actions_alone_and_as_parts_of_a_larger_requ
         let method = call.method().word();
         let row = cloud.ended(id, call, Some(main));
         assert_eq!(row.state, State::Succeeded, "{method}: {row:?}");
-        let notes = cloud.notes(row.id);
-        assert!(notes.contains(&format!("goes on: {method}")), "{method}: {notes:?}");
     }
     let request = store::requests::get(&cloud.cloud().store, None, main);
     assert_eq!(cloud.runtime.block_on(request).unwrap().pending, 0);
