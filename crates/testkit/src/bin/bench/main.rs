@@ -40,7 +40,6 @@ type Measure = fn(&mut Stage) -> Vec<Figure>;
 /// The groups in the order in which they run: what needs a fresh cloud comes first, what fills it last.
 const GROUPS: [(&str, Measure); 10] = [
     ("memory", memory::figures),
-    ("pages", pages::figures),
     ("query", calls::figures),
     ("command", commands::figures),
     ("enable", exposure::figures),
@@ -48,6 +47,7 @@ const GROUPS: [(&str, Measure); 10] = [
     ("terminal", terminal::figures),
     ("start", start::figures),
     ("programs", programs::figures),
+    ("pages", pages::figures),
     ("records", records::figures),
 ];
 
