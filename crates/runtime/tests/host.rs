@@ -88,24 +88,18 @@ async fn calls_beyond_the_places_wait_and_beyond_the_queue_are_refused() {
     let starved = world.runtime.call("two", order, &Cancel::new()).await;
     assert_eq!(starved, Err(Failure::Timeout { after: Duration::from_millis(50) }));
 
-    let order = Order { params: json!(8), ..Order::default() };
     let never = Cancel::new();
-    let waiting = world.runtime.call("two", order, &never);
-    tokio::pin!(waiting);
-    // Polled once, it stands in the queue.
-    tokio::select! {
-        biased;
-        result = &mut waiting => panic!("{result:?}"),
-        () = async {
-            let refused = || async { world.runtime.call("two", Order::default(), &never).await };
-            let deadline = tokio::time::Instant::now() + support::PATIENCE;
-            loop {
-                let tried = tokio::time::timeout(Duration::from_millis(50), refused()).await;
-                if let Ok(Err(Failure::Busy { .. })) = tried { break; }
-                assert!(tokio::time::Instant::now() < deadline, "{tried:?}");
-            }
-        } => {}
-    }
+    let call = || {
+        let order = Order { params: json!(8), ..Order::default() };
+        Box::pin(world.runtime.call("two", order, &never))
+    };
+    // Which of the two reaches the queue first is open; the other one finds it full.
+    let (mut one, mut other) = (call(), call());
+    let (refused, waiting) = tokio::select! {
+        result = &mut one => (result, other),
+        result = &mut other => (result, one),
+    };
+    assert_eq!(refused, Err(Failure::Busy { waiting: 1 }));
     first_cancel.cancel();
     assert_eq!(first.await.unwrap(), Err(Failure::Cancelled));
     assert_eq!(waiting.await, Ok(json!(8)));
