@@ -1,6 +1,7 @@
 // Which boards fit, and how the address keeps the filter.
 import { expect, test } from 'vitest';
-import type { Summary } from '../src/api/types';
+import type { Fleet, Summary } from '../src/api/types';
+import { fleetsOf } from '../src/screens/fleets/members';
 import { fitting, fromQuery, toQuery, type Filter } from '../src/screens/boards/filter';
 import { readLabels, writeLabels } from '../src/screens/boards/labels';
 import { readSelector } from '../src/screens/boards/selector';
@@ -14,10 +15,15 @@ const BOARDS = [
   board('market', 'offline', { kind: 'lamp', zone: 'centre' }, 'f1'),
   board('station', 'online', { kind: 'gateway', broken: 'yes' }, 'f1'),
 ];
+function fleet(id: string, rule: string | null, project = 'p'): Fleet {
+  return { id, name: id, project, description: '', rule, created_at: '', revision: 1 };
+}
+
+const FLEETS = [fleet('f1', null), fleet('lamps', 'kind=lamp'), fleet('theirs', 'kind', 'other')];
 const NONE: Filter = { text: '', statuses: [], selector: '', fleet: '' };
 
 function names(filter: Partial<Filter>): string[] {
-  return fitting(BOARDS, { ...NONE, ...filter }).map((one) => one.name);
+  return fitting(BOARDS, { ...NONE, ...filter }, filter.fleet === '-' ? FLEETS.slice(0, 1) : FLEETS).map((one) => one.name);
 }
 
 test('text finds names and labels, every word must fit', () => {
@@ -31,6 +37,17 @@ test('states, fleets and selectors narrow down together', () => {
   expect(names({ fleet: 'f1', statuses: ['online'] })).toEqual(['station']);
   expect(names({ fleet: '-' })).toEqual(['harbour']);
   expect(names({ selector: 'kind=lamp, zone in (north|east)' })).toEqual(['harbour']);
+});
+
+test('a board is in the fleet it was put into and in those of its project whose rule fits', () => {
+  expect(BOARDS.map((one) => fleetsOf(FLEETS, one).map((of) => of.id))).toEqual([['lamps'], ['f1', 'lamps'], ['f1']]);
+  expect(names({ fleet: 'lamps' })).toEqual(['harbour', 'market']);
+  expect(names({ fleet: 'theirs' })).toEqual([]);
+});
+
+test('a key that every object has is a label only where it was given', () => {
+  const read = readSelector('constructor');
+  expect('test' in read && [read.test({}), read.test({ constructor: 'x' })]).toEqual([false, true]);
 });
 
 test('selectors mean what they mean in the cloud', () => {

@@ -19,6 +19,10 @@ pub struct New {
     /// What it is for, up to 300 characters.
     #[serde(default)]
     pub description: String,
+    /// Which boards of the project are in it from the moment their labels fit, besides those that are put into it:
+    /// `kind=lamp,zone in (north|east),!broken`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
 }
 
 /// What to change; absent members stay as they are.
@@ -32,6 +36,9 @@ pub struct Change {
     /// New description.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// New rule; the empty text takes it away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
 }
 
 /// A fleet.
@@ -45,6 +52,9 @@ pub struct Fleet {
     pub project: ProjectId,
     /// What it is for.
     pub description: String,
+    /// Which boards are in it besides those that were put into it.
+    #[serde(default)]
+    pub rule: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.

@@ -23,7 +23,7 @@ pub const MAX_RIGHTS: usize = 256;
 pub enum Resource {
     /// Everything in a project.
     Project(ProjectId),
-    /// A fleet and the boards in it.
+    /// A fleet and the boards that are in it at the moment.
     Fleet(FleetId),
     /// One board.
     Board(BoardId),
@@ -63,7 +63,7 @@ impl Resource {
     pub fn covers(&self, target: &Target) -> bool {
         match self {
             Self::Project(project) => *project == target.project,
-            Self::Fleet(fleet) => target.fleet == Some(*fleet) || *self == target.resource,
+            Self::Fleet(fleet) => target.fleets.contains(fleet) || *self == target.resource,
             Self::Board(_) | Self::Plugin(_) | Self::Service(_) => *self == target.resource,
         }
     }
@@ -101,8 +101,8 @@ impl FromStr for Resource {
 pub struct Target {
     /// The thing.
     pub resource: Resource,
-    /// The fleet of a board.
-    pub fleet: Option<FleetId>,
+    /// The fleets that a board is in.
+    pub fleets: Vec<FleetId>,
     /// The project it belongs to.
     pub project: ProjectId,
 }
@@ -111,13 +111,13 @@ impl Target {
     /// A thing that is in no fleet.
     #[must_use]
     pub fn new(resource: Resource, project: ProjectId) -> Self {
-        Self { resource, fleet: None, project }
+        Self { resource, fleets: Vec::new(), project }
     }
 
     /// A board.
     #[must_use]
-    pub fn board(board: BoardId, fleet: Option<FleetId>, project: ProjectId) -> Self {
-        Self { resource: Resource::Board(board), fleet, project }
+    pub fn board(board: BoardId, fleets: Vec<FleetId>, project: ProjectId) -> Self {
+        Self { resource: Resource::Board(board), fleets, project }
     }
 }
 

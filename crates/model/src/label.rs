@@ -165,13 +165,25 @@ impl fmt::Display for Selector {
                 f.write_str(",")?;
             }
             match term {
-                Term::In(key, values) => write!(f, "{key} in ({})", values.join("|"))?,
-                Term::NotIn(key, values) => write!(f, "{key} notin ({})", values.join("|"))?,
+                Term::In(key, values) => write_values(f, key, ["=", "in"], values)?,
+                Term::NotIn(key, values) => write_values(f, key, ["!=", "notin"], values)?,
                 Term::Present(key) => f.write_str(key)?,
                 Term::Absent(key) => write!(f, "!{key}")?,
             }
         }
         Ok(())
+    }
+}
+
+fn write_values(
+    f: &mut fmt::Formatter<'_>,
+    key: &str,
+    [one, many]: [&str; 2],
+    values: &[String],
+) -> fmt::Result {
+    match values {
+        [value] => write!(f, "{key}{one}{value}"),
+        values => write!(f, "{key} {many} ({})", values.join("|")),
     }
 }
 
@@ -214,5 +226,6 @@ mod tests {
     fn a_selector_reads_back_what_it_writes() {
         let selector: Selector = "a=1,b!=2,c,!d,e in (x|y)".parse().unwrap();
         assert_eq!(selector.to_string().parse::<Selector>().unwrap(), selector);
+        assert_eq!(selector.to_string(), "a=1,b!=2,c,!d,e in (x|y)");
     }
 }

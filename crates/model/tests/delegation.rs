@@ -34,8 +34,9 @@ impl World {
         let targets: Vec<Target> = (0..6)
             .map(|number| {
                 // A fleet holds boards of its own project only.
-                let fleet = fleets.get(number % 3).copied().filter(|_| number <= 3);
-                Target::board(BoardId::new(), fleet, projects[usize::from(number > 3)].clone())
+                let fleets = fleets.get(number % 3).filter(|_| number <= 3);
+                let fleets = fleets.copied().into_iter().collect();
+                Target::board(BoardId::new(), fleets, projects[usize::from(number > 3)].clone())
             })
             .collect();
         let mut resources: Vec<(Resource, Target)> =

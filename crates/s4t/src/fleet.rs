@@ -12,7 +12,7 @@ use clap::Subcommand;
 use model::Name;
 use serde_json::Value;
 
-const COLUMNS: &[&str] = &["id", "name", "description", "created_at"];
+const COLUMNS: &[&str] = &["id", "name", "description", "rule", "created_at"];
 
 /// Fleets: named sets of boards.
 #[derive(Subcommand)]
@@ -24,6 +24,9 @@ pub(crate) enum Command {
         /// What it is for.
         #[arg(long, default_value = "")]
         description: String,
+        /// Boards whose labels fit are in it: `kind=lamp,zone in (north|east),!broken`.
+        #[arg(long)]
+        rule: Option<String>,
     },
     /// List fleets.
     List,
@@ -44,7 +47,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         asked: Asking,
     },
-    /// Change name or description.
+    /// Change name, description or rule.
     Set {
         /// Id or name.
         fleet: String,
@@ -54,6 +57,9 @@ pub(crate) enum Command {
         /// New description.
         #[arg(long)]
         description: Option<String>,
+        /// New rule; an empty one takes it away.
+        #[arg(long)]
+        rule: Option<String>,
     },
     /// Delete one; its boards stay, without fleet.
     Delete {
@@ -67,8 +73,9 @@ impl Command {
         let path = |fleet: &str| format!("{PATH}/{}", escape(fleet));
         let none: Option<&()> = None;
         match self {
-            Self::Create { name, description } => {
-                out.one(&session.client.post::<Fleet>(PATH, &New { name, description })?, COLUMNS)
+            Self::Create { name, description, rule } => {
+                let new = New { name, description, rule };
+                out.one(&session.client.post::<Fleet>(PATH, &new)?, COLUMNS)
             }
             Self::List => {
                 out.list(&all_pages::<Value>(session, PATH, Query::default(), None)?, COLUMNS)
@@ -85,8 +92,8 @@ impl Command {
                 out.remark(&format!("s4t operation list --main {} shows how it goes", begun.main));
                 out.list(&begun.parts, &["board", "operation"])
             }
-            Self::Set { fleet, name, description } => {
-                let change = Change { name, description };
+            Self::Set { fleet, name, description, rule } => {
+                let change = Change { name, description, rule };
                 let after: Fleet =
                     session.client.request(&Method::PATCH, &path(&fleet), Some(&change), &[])?;
                 out.one(&after, COLUMNS)

@@ -171,7 +171,7 @@ pub async fn chain<'e>(from: impl Reader<'e>, id: DelegationId) -> Result<Vec<De
     Ok(rows.into_iter().map(|row| row.delegation).collect())
 }
 
-/// Live delegations to a person that reach a thing: of itself, of its fleet, of its project.
+/// Live delegations to a person that reach a thing: of itself, of its fleets, of its project.
 ///
 /// # Errors
 /// The database failed.
@@ -186,8 +186,8 @@ pub async fn reaching<'e>(
     statement.push(" AND revoked_at IS NULL AND ends_at > ").push_bind(now);
     statement.push(" AND resource IN (").push_bind(target.resource.to_string());
     statement.push(", ").push_bind(Resource::Project(target.project.clone()).to_string());
-    if let Some(fleet) = target.fleet {
-        statement.push(", ").push_bind(Resource::Fleet(fleet).to_string());
+    for fleet in &target.fleets {
+        statement.push(", ").push_bind(Resource::Fleet(*fleet).to_string());
     }
     statement.push(") ORDER BY id LIMIT ").push_bind(MAX_REACHING);
     few(from, statement, read).await
@@ -252,6 +252,24 @@ pub(crate) async fn revoke_left(tx: &mut Tx, board: BoardId, fleet: FleetId) -> 
         .bind(Resource::Fleet(fleet).to_string())
         .bind(tx.now())
         .bind(Resource::Board(board).to_string());
+    tx.execute(statement).await
+}
+
+/// Takes back what rests on a fleet about boards that are not in it any more, because its rule changed.
+///
+/// # Errors
+/// The database failed.
+pub(crate) async fn revoke_strays(tx: &mut Tx, fleet: FleetId) -> Result<u64, Error> {
+    let text = "WITH RECURSIVE under (id) AS (\
+             SELECT id FROM delegations WHERE resource = $1 \
+             UNION SELECT d.id FROM delegations d JOIN under u ON d.parent = u.id) \
+         UPDATE delegations SET revoked_at = $2 \
+         WHERE revoked_at IS NULL AND resource LIKE 'board:%' AND id IN (SELECT id FROM under) \
+         AND SUBSTR(resource, 7) NOT IN (SELECT board FROM fleet_members WHERE fleet = $3)";
+    let statement = Statement::new("revoke delegations", text)
+        .bind(Resource::Fleet(fleet).to_string())
+        .bind(tx.now())
+        .bind(fleet);
     tx.execute(statement).await
 }
 

@@ -1,11 +1,15 @@
-//! Fleets: named sets of boards. Membership is a column of the board.
+//! Fleets: named sets of boards.
+//!
+//! A board is in the fleet it was put into (a column of the board), and in every fleet of its project whose rule fits its
+//! labels. Who is in is never stored but said by the view `fleet_members`, so that it is true at every moment.
 
 use crate::delegations;
 use crate::events::NewEvent;
-use crate::sql::{Reader, Row, Statement, all, json, one, the_one};
+use crate::sql::{Reader, Row, Statement, all, few, json, one, the_one};
 use crate::{Error, Page, Tx};
 use model::delegation::Resource;
-use model::{FleetId, Invalid, Name, ProjectId, Timestamp};
+use model::label::{Selector, Term};
+use model::{BoardId, FleetId, Invalid, Name, ProjectId, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -24,6 +28,8 @@ pub struct FleetRow {
     pub project: ProjectId,
     /// What it is for.
     pub description: String,
+    /// Which boards are in it besides those that were put into it.
+    pub rule: Option<Selector>,
     /// Since when.
     pub created_at: Timestamp,
     /// Last change.
@@ -47,6 +53,8 @@ pub struct NewFleet {
     pub project: ProjectId,
     /// What it is for.
     pub description: String,
+    /// Which boards are in it besides those that are put into it.
+    pub rule: Option<Selector>,
     /// What upstream's clients keep with it.
     pub extra: Value,
 }
@@ -58,11 +66,13 @@ pub struct FleetChange {
     pub name: Option<Name>,
     /// New description.
     pub description: Option<String>,
+    /// New rule, or none any more.
+    pub rule: Option<Option<Selector>>,
     /// New keepsake of upstream's clients.
     pub extra: Option<Value>,
 }
 
-const SELECT: &str = "SELECT id, name, project, description, created_at, updated_at, revision, extra, serial \
+const SELECT: &str = "SELECT id, name, project, description, rule, created_at, updated_at, revision, extra, serial \
      FROM fleets WHERE 1 = 1";
 
 /// Makes a fleet.
@@ -73,19 +83,44 @@ pub async fn create(tx: &mut Tx, new: NewFleet) -> Result<FleetRow, Error> {
     check(&new.description)?;
     let statement = Statement::new(
         "create a fleet",
-        "INSERT INTO fleets (id, name, project, description, created_at, updated_at, revision, extra, serial) \
-         VALUES ($1, $2, $3, $4, $5, $5, 1, $6, (SELECT COALESCE(MAX(serial), 0) + 1 FROM fleets))",
+        "INSERT INTO fleets (id, name, project, description, created_at, updated_at, revision, extra, rule, serial) \
+         VALUES ($1, $2, $3, $4, $5, $5, 1, $6, $7, (SELECT COALESCE(MAX(serial), 0) + 1 FROM fleets))",
     )
     .bind(new.id)
     .bind(&new.name)
     .bind(&new.project)
     .bind(new.description)
     .bind(tx.now())
-    .bind(json(&new.extra)?);
+    .bind(json(&new.extra)?)
+    .bind(new.rule.as_ref().map(ToString::to_string));
     tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "name"))?;
+    write_terms(tx, new.id, new.rule.as_ref()).await?;
     let row = by_id(&mut *tx, None, new.id).await?;
     tell(tx, &row, "created").await?;
     Ok(row)
+}
+
+async fn write_terms(tx: &mut Tx, id: FleetId, rule: Option<&Selector>) -> Result<(), Error> {
+    let text = "DELETE FROM fleet_terms WHERE fleet = $1";
+    tx.execute(Statement::new("write a rule", text).bind(id)).await?;
+    let terms = rule.map(Selector::terms).unwrap_or_default();
+    for (place, term) in terms.iter().enumerate() {
+        let (key, words, is_wanted) = match term {
+            Term::In(key, values) => (key, Some(between_bars(values)), true),
+            Term::NotIn(key, values) => (key, Some(between_bars(values)), false),
+            Term::Present(key) => (key, None, true),
+            Term::Absent(key) => (key, None, false),
+        };
+        let text = "INSERT INTO fleet_terms (fleet, place, key, words, wanted) VALUES ($1, $2, $3, $4, $5)";
+        let statement = Statement::new("write a rule", text).bind(id).bind(place as i64);
+        tx.execute(statement.bind(key.as_str()).bind(words).bind(is_wanted)).await?;
+    }
+    Ok(())
+}
+
+/// Values hold no bar, so that each of them is found between two.
+fn between_bars(values: &[String]) -> String {
+    format!("|{}|", values.join("|"))
 }
 
 fn check(description: &str) -> Result<(), Invalid> {
@@ -144,6 +179,16 @@ pub async fn list<'e>(
     all(from, statement.page("id", page), read).await
 }
 
+/// The fleets that a board is in.
+///
+/// # Errors
+/// The database failed.
+pub async fn of_board<'e>(from: impl Reader<'e>, board: BoardId) -> Result<Vec<FleetId>, Error> {
+    let text = "SELECT fleet FROM fleet_members WHERE board = $1 ORDER BY fleet";
+    let statement = Statement::new("read the fleets of a board", text).bind(board);
+    few(from, statement, |row| row.parse("fleet")).await
+}
+
 /// Changes a fleet.
 ///
 /// # Errors
@@ -160,21 +205,28 @@ pub async fn update(
         return Err(Error::Stale { what: WHAT });
     }
     let description = change.description.unwrap_or(old.description);
+    let has_new_rule = change.rule.as_ref().is_some_and(|rule| *rule != old.rule);
+    let rule = change.rule.unwrap_or(old.rule);
     check(&description)?;
     let statement = Statement::new(
         "update a fleet",
-        "UPDATE fleets SET name = $1, description = $2, updated_at = $3, extra = $4, revision = revision + 1 \
-         WHERE id = $5 AND revision = $6",
+        "UPDATE fleets SET name = $1, description = $2, updated_at = $3, extra = $4, rule = $5, \
+         revision = revision + 1 WHERE id = $6 AND revision = $7",
     )
     .bind(change.name.as_ref().unwrap_or(&old.name))
     .bind(description)
     .bind(tx.now())
     .bind(json(change.extra.as_ref().unwrap_or(&old.extra))?)
+    .bind(rule.as_ref().map(ToString::to_string))
     .bind(id)
     .bind(old.revision);
     let rows = tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "name"))?;
     if rows == 0 {
         return Err(Error::Stale { what: WHAT });
+    }
+    if has_new_rule {
+        write_terms(tx, id, rule.as_ref()).await?;
+        delegations::revoke_strays(tx, id).await?;
     }
     let row = by_id(&mut *tx, None, id).await?;
     tell(tx, &row, "updated").await?;
@@ -204,6 +256,7 @@ fn read(row: &Row) -> Result<FleetRow, Error> {
         name: row.parse("name")?,
         project: row.parse("project")?,
         description: row.text("description")?,
+        rule: row.parse_optional("rule")?,
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
         revision: row.int("revision")?,

@@ -12,6 +12,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (4, include_str!("../migrations/sqlite/0004_requests.sql")),
     (5, include_str!("../migrations/sqlite/0005_load.sql")),
     (6, include_str!("../migrations/sqlite/0006_delegations.sql")),
+    (7, include_str!("../migrations/sqlite/0007_fleet_rules.sql")),
 ];
 
 const LEDGER: &str =

@@ -156,6 +156,25 @@ CREATE TABLE exposures (
 
 CREATE INDEX exposures_by_service ON exposures (service, board);
 
+CREATE VIEW fleet_members (fleet, board) AS
+SELECT b.fleet, b.id FROM boards b WHERE b.fleet IS NOT NULL
+UNION ALL
+SELECT f.id, b.id FROM fleets f JOIN boards b ON b.project = f.project
+WHERE f.rule IS NOT NULL AND (b.fleet IS NULL OR b.fleet <> f.id)
+  AND NOT EXISTS (
+    SELECT 1 FROM fleet_terms t WHERE t.fleet = f.id AND t.wanted <> (
+      SELECT COUNT(*) FROM board_labels l WHERE l.board = b.id AND l.key = t.key
+        AND (t.words IS NULL OR REPLACE(t.words, '|' || l.value || '|', '') <> t.words)));
+
+CREATE TABLE fleet_terms (
+    fleet TEXT NOT NULL REFERENCES fleets (id) ON DELETE CASCADE,
+    place BIGINT NOT NULL,
+    key TEXT NOT NULL,
+    words TEXT,
+    wanted BIGINT NOT NULL,
+    PRIMARY KEY (fleet, place)
+);
+
 CREATE TABLE fleets (
     id TEXT NOT NULL PRIMARY KEY,
     name TEXT NOT NULL,
@@ -164,13 +183,15 @@ CREATE TABLE fleets (
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     revision BIGINT NOT NULL
-, extra TEXT NOT NULL DEFAULT '{}', serial BIGINT NOT NULL DEFAULT 0);
+, extra TEXT NOT NULL DEFAULT '{}', serial BIGINT NOT NULL DEFAULT 0, rule TEXT);
 
 CREATE UNIQUE INDEX fleets_by_name ON fleets (project, name);
 
 CREATE UNIQUE INDEX fleets_by_serial ON fleets (serial);
 
 CREATE INDEX fleets_in_order ON fleets (project, id);
+
+CREATE INDEX fleets_with_rule ON fleets (project, id) WHERE rule IS NOT NULL;
 
 CREATE TABLE idempotency_keys (
     user_id TEXT NOT NULL,

@@ -65,6 +65,10 @@ fn boards_claims_and_fleets_by_every_verb() {
     let _ = s4t(&["fleet", "set", "street", "--name", "avenue"]).ok();
     assert_eq!(cell(&world, &["fleet", "show", "avenue"], "description"), "lamps of the street");
 
+    let rule = ["fleet", "create", "lamps", "--rule", "kind=lamp"];
+    assert!(s4t(&[&rule[..], &["-f", "json"]].concat()).ok().contains("kind=lamp"));
+    assert!(s4t(&["fleet", "set", "lamps", "--rule", "kind="]).failed(3).contains("rule: "));
+
     let claim = ["board", "claim", "lamp-1", "-l", "kind=lamp", "--fleet", "avenue", "-f", "value"];
     let text = s4t(&claim).ok();
     assert!(text.starts_with("s4t1.") && text.lines().count() == 1, "{text}");
@@ -82,7 +86,9 @@ fn boards_claims_and_fleets_by_every_verb() {
         "lamp-1"
     );
     assert_eq!(cell(&world, &["board", "list", "-l", "kind=meter"], "name"), "");
-    assert_eq!(cell(&world, &["fleet", "boards", "avenue"], "name"), "lamp-1");
+    for fleet in ["avenue", "lamps"] {
+        assert_eq!(cell(&world, &["fleet", "boards", fleet], "name"), "lamp-1");
+    }
     let _ = s4t(&["board", "show", "lamp-1"]).ok();
     let set =
         ["board", "set", "lamp-1", "-l", "zone=north", "-l", "kind-", "--position", "38.2,-15.5"];
@@ -90,6 +96,7 @@ fn boards_claims_and_fleets_by_every_verb() {
     let shown = s4t(&["board", "show", "lamp-1", "-f", "json"]).json();
     assert_eq!(shown["labels"], json!({ "zone": "north" }));
     assert_eq!(shown["position"]["longitude"], -15.5);
+    assert_eq!(cell(&world, &["fleet", "boards", "lamps"], "name"), "", "it is no lamp any more");
     let _ = s4t(&["board", "set", "lamp-1", "--fleet", ""]).ok();
     assert_eq!(cell(&world, &["fleet", "boards", "avenue"], "name"), "");
     let _ = s4t(&["fleet", "delete", "avenue"]).ok();

@@ -165,6 +165,38 @@ journey('a fleet is made, filled, emptied with a way back, and deleted', there, 
   await page.getByText('Fleet coast deleted').waitFor();
 });
 
+journey('a fleet with a rule shows who would be in it, and follows the labels as they change', there, async ({ page, cloud }) => {
+  await cloud.ask('PATCH', '/v2/boards/harbour', { labels: { kind: 'lamp' } });
+  await page.goto('/ui/fleets');
+  await page.getByRole('button', { name: 'New fleet' }).first().click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill('lights');
+  await dialog.getByLabel('Rule').fill('kind=');
+  await dialog.getByRole('button', { name: 'Create' }).and(page.locator(':disabled')).waitFor();
+  await dialog.getByLabel('Rule').fill('kind=lamp,!broken');
+  await dialog.getByText('1 board fits now: harbour').waitFor();
+  await cloud.ask('PATCH', '/v2/boards/harbour', { labels: { kind: 'lamp', broken: 'yes' } });
+  await dialog.getByText('0 boards fit now').waitFor();
+  await dialog.getByRole('button', { name: 'Create' }).click();
+  await page.getByRole('link', { name: 'lights' }).click();
+  await page.getByText('No boards in this fleet').waitFor();
+  await cloud.ask('PATCH', '/v2/boards/harbour', { labels: { kind: 'lamp' } });
+  const row = page.getByRole('row', { name: /harbour.*by rule/ });
+  await row.waitFor();
+  const { items } = await cloud.get('/v2/fleets/lights/boards');
+  expect(items.map((one: Answer) => one.name)).toEqual(['harbour']);
+  await page.goto('/ui/boards/harbour');
+  await page.getByRole('link', { name: 'lights' }).waitFor();
+  await page.goto('/ui/fleets/lights');
+  await row.waitFor();
+  await page.getByRole('button', { name: 'Edit' }).click();
+  await dialog.getByLabel('Rule').fill('');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await row.waitFor({ state: 'detached' });
+  expect((await cloud.get('/v2/fleets/lights')).rule).toBeNull();
+  await cloud.ask('DELETE', '/v2/fleets/lights');
+});
+
 journey('a fleet is asked as one, and what its boards refuse is said', there, async ({ page, cloud }) => {
   await cloud.post('/v2/fleets', { name: 'dock' });
   await cloud.ask('PATCH', '/v2/boards/harbour', { fleet: 'dock' });

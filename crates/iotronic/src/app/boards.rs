@@ -21,13 +21,17 @@ pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<BoardRow
     let board = reachable(cloud, caller, ident).await?;
     match caller.may(&board.project, "board") {
         Ok(()) => Ok(board),
-        Err(refused) => match delegations::allow(cloud, caller, &target(&board), "board").await {
+        Err(refused) => match allow(cloud, caller, &board).await {
             Ok(()) => Ok(board),
             // What the own roles lack is the better answer in the own project.
             Err(_) if refused.kind() == Kind::Forbidden => Err(refused),
             Err(none) => Err(none),
         },
     }
+}
+
+async fn allow(cloud: &Cloud, caller: &Caller, board: &BoardRow) -> Result<(), Error> {
+    delegations::allow(cloud, caller, &target(cloud, board).await?, "board").await
 }
 
 /// The board of this id or name, in the own project or among those that are delegated to the caller, whatever for. Whether
@@ -60,7 +64,7 @@ async fn borrowed(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<BoardRo
     };
     let mut found = Vec::new();
     for board in all {
-        let target = target(&board);
+        let target = target(cloud, &board).await?;
         let reaching = store::delegations::reaching(&cloud.store, user, &target, cloud.now());
         if !reaching.await?.is_empty() {
             found.push(board);
@@ -76,8 +80,9 @@ async fn borrowed(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<BoardRo
 }
 
 /// A board as delegations see it.
-pub(super) fn target(board: &BoardRow) -> Target {
-    Target::board(board.id, board.fleet, board.project.clone())
+pub(super) async fn target(cloud: &Cloud, board: &BoardRow) -> Result<Target, Error> {
+    let fleets = store::fleets::of_board(&cloud.store, board.id).await?;
+    Ok(Target::board(board.id, fleets, board.project.clone()))
 }
 
 /// Boards that the caller may see, in order of creation; without load and capabilities, and with no other fact than the

@@ -159,7 +159,7 @@ async fn target(cloud: &Cloud, caller: &Caller, text: &str) -> Result<Target, Er
     match text.split_once(':') {
         Some(("board", ident)) => {
             let board = boards::reachable(cloud, caller, ident).await?;
-            Ok(boards::target(&board))
+            boards::target(cloud, &board).await
         }
         Some(("fleet", ident)) => {
             let fleet = fleets::get(cloud, caller, ident).await?;

@@ -6,6 +6,7 @@ use crate::app::find::find;
 use crate::app::plugins::bounded;
 use crate::cloud::Cloud;
 use api::fleets::{Change, MAX_DESCRIPTION, New};
+use model::label::Selector;
 use model::{FleetId, Invalid};
 use serde_json::{Value, json};
 use store::Page;
@@ -22,12 +23,14 @@ pub async fn create(
     extra: Option<Value>,
 ) -> Result<FleetRow, Error> {
     check(&new.description)?;
+    let rule = new.rule.as_deref().map(read_rule).transpose()?.flatten();
     let new = NewFleet {
         extra: extra.map_or_else(|| Ok(json!({})), bounded)?,
         id: FleetId::new(),
         name: new.name,
         project: caller.project().clone(),
         description: new.description,
+        rule,
     };
     let made = cloud.store.write(move |tx| Box::pin(async move { fleets::create(tx, new).await }));
     Ok(made.await?)
@@ -40,6 +43,14 @@ fn check(description: &str) -> Result<(), Invalid> {
             "a description has at most {MAX_DESCRIPTION} characters, this one has {count}"
         ))),
     }
+}
+
+/// A rule as people write it; an empty one is none.
+fn read_rule(text: &str) -> Result<Option<Selector>, Invalid> {
+    let rule: Selector = text.parse().map_err(|wrong| {
+        Invalid::new(format!("rule: {wrong}; write it like kind=lamp,zone in (north|east),!broken"))
+    })?;
+    Ok(Some(rule).filter(|rule| !rule.terms().is_empty()))
 }
 
 /// The fleet of this id or name.
@@ -75,7 +86,8 @@ pub async fn update(
     check(change.description.as_deref().unwrap_or_default())?;
     let id = get(cloud, caller, ident).await?.id;
     let extra = extra.map(bounded).transpose()?;
-    let change = FleetChange { name: change.name, description: change.description, extra };
+    let rule = change.rule.as_deref().map(read_rule).transpose()?;
+    let change = FleetChange { name: change.name, description: change.description, rule, extra };
     let done = cloud.store.write(move |tx| {
         Box::pin(async move { fleets::update(tx, None, id, change, expected).await })
     });

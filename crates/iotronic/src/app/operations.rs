@@ -259,7 +259,7 @@ pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<Operatio
             return Err(refused);
         }
         let board = boards::by_id(&cloud.store, None, row.board).await?;
-        let target = super::boards::target(&board);
+        let target = super::boards::target(cloud, &board).await?;
         delegations::allow(cloud, caller, &target, "operation").await?;
     }
     Ok(row)

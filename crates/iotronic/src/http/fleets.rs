@@ -119,6 +119,7 @@ fn view(row: FleetRow) -> Fleet {
         name: row.name,
         project: row.project,
         description: row.description,
+        rule: row.rule.map(|rule| rule.to_string()),
         created_at: row.created_at,
         updated_at: (row.updated_at != row.created_at).then_some(row.updated_at),
         revision: row.revision,

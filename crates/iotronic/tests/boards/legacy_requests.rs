@@ -142,6 +142,7 @@ async fn fleet_of(world: &World, boards: &[BoardId]) -> String {
         name: "all".parse().unwrap(),
         project: world.project.clone(),
         description: String::new(),
+        rule: None,
         extra: json!({}),
     };
     let (id, boards) = (new.id, boards.to_vec());

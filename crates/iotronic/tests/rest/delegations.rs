@@ -199,6 +199,42 @@ async fn a_fleet_lends_its_boards_and_what_leaves_it_or_is_given_up_is_lent_no_m
 }
 
 #[tokio::test]
+async fn a_right_on_a_fleet_reaches_the_boards_that_its_rule_picks_now() {
+    let lending = Lending::begin().await;
+    let (world, owner) = (&lending.world, &lending.owner);
+    let [first, second] = [lending.stranger().await, lending.stranger().await];
+    let fleet = json!({ "name": "lamps", "rule": "kind=lamp" });
+    world.post(owner, "/v2/fleets", fleet).await.expect(201);
+    let fleet = json!({ "resource": "fleet:lamps", "depth": 1 });
+    lending.lend(owner, &first, fleet).await.expect(201);
+    assert_eq!((lending.sees(&first).await, lending.names(&first).await.len()), (404, 0));
+
+    let label = async |value: &str| {
+        let change = json!({ "labels": { "kind": value } });
+        world.patch(owner, "/v2/boards/lamp", change).await.expect(200);
+    };
+    let rule = async |rule: &str| {
+        world.patch(owner, "/v2/fleets/lamps", json!({ "rule": rule })).await.expect(200);
+    };
+    label("lamp").await;
+    let part = json!({ "until": "2998-01-01T00:00:00Z" });
+    lending.lend(&first, &second, part.clone()).await.expect(201);
+    for who in [&first, &second] {
+        assert_eq!((lending.sees(who).await, lending.names(who).await.len()), (200, 1));
+    }
+    // What was passed on of a board that left does not come back with it; what is lent of the fleet does.
+    label("fan").await;
+    assert_eq!((lending.sees(&first).await, lending.sees(&second).await), (404, 404));
+    label("lamp").await;
+    assert_eq!((lending.sees(&first).await, lending.sees(&second).await), (200, 404));
+    lending.lend(&first, &second, part).await.expect(201);
+    rule("kind=fan").await;
+    assert_eq!((lending.sees(&first).await, lending.sees(&second).await), (404, 404));
+    rule("kind").await;
+    assert_eq!((lending.sees(&first).await, lending.sees(&second).await), (200, 404));
+}
+
+#[tokio::test]
 async fn giver_holder_and_the_projects_administrators_see_and_end_a_delegation_others_do_not() {
     let lending = Lending::begin().await;
     let world = &lending.world;

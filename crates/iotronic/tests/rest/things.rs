@@ -113,6 +113,60 @@ async fn boards_are_listed_by_label_fleet_status_and_text_and_changed() {
 }
 
 #[tokio::test]
+async fn a_rule_has_boards_in_a_fleet_from_the_moment_their_labels_fit() {
+    let world = World::start().await;
+    let owner = world.owner().await;
+    let made = json!({ "name": "lamps", "rule": " kind = lamp , zone notin (south) " });
+    let made = world.post(&owner, "/v2/fleets", made).await.expect(201);
+    assert_eq!(made["rule"], "kind=lamp,zone!=south");
+    for name in ["lamp-1", "lamp-2", "door-1"] {
+        world.board(name).await;
+    }
+    let members = async || {
+        let mut seen = Vec::new();
+        for path in ["/v2/fleets/lamps/boards", "/v2/boards?fleet=lamps", "/v1/fleets/lamps/boards"]
+        {
+            let list = world.get(&owner, path).await.expect(200);
+            let items = list.get("items").or(list.get("boards")).unwrap().as_array().unwrap();
+            let names = items.iter().map(|board| board["name"].as_str().unwrap().to_owned());
+            seen.push(names.collect::<Vec<_>>());
+        }
+        assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "{seen:?}");
+        seen.swap_remove(0)
+    };
+    let change = async |board: &str, change: Value| {
+        world.patch(&owner, &format!("/v2/boards/{board}"), change).await.expect(200)
+    };
+    assert!(members().await.is_empty());
+    let ping = json!({ "action": "DevicePing" });
+    world.post(&owner, "/v2/fleets/lamps/actions", ping.clone()).await.expect(409);
+    change("lamp-1", json!({ "labels": { "kind": "lamp" } })).await;
+    let board = change("lamp-2", json!({ "labels": { "kind": "lamp", "zone": "north" } })).await;
+    assert_eq!(board["fleet"], Value::Null);
+    change("door-1", json!({ "fleet": "lamps" })).await;
+    assert_eq!(members().await, ["lamp-1", "lamp-2", "door-1"]);
+    let asked = world.post(&owner, "/v2/fleets/lamps/actions", ping).await.expect(202);
+    assert_eq!(asked["parts"].as_array().unwrap().len(), 3);
+    change("lamp-2", json!({ "labels": { "kind": "lamp", "zone": "south" } })).await;
+    assert_eq!(members().await, ["lamp-1", "door-1"]);
+
+    let path = "/v2/fleets/lamps";
+    for wrong in ["kind=", "zone in north", "a b", &vec!["k"; 17].join(",")] {
+        let refused = world.patch(&owner, path, json!({ "rule": wrong })).await.expect(400);
+        assert!(refused["detail"].as_str().unwrap().contains("rule: "), "{refused}");
+        let new = json!({ "name": "other", "rule": wrong });
+        world.post(&owner, "/v2/fleets", new).await.expect(400);
+    }
+    let same = world.patch(&owner, path, json!({ "description": "they glow" })).await.expect(200);
+    assert_eq!(same["rule"], made["rule"]);
+    world.patch(&owner, "/v1/fleets/lamps", json!({ "description": "brightly" })).await.expect(200);
+    assert_eq!(members().await.len(), 2);
+    let none = world.patch(&owner, path, json!({ "rule": "" })).await.expect(200);
+    assert_eq!(none["rule"], Value::Null);
+    assert_eq!(members().await, ["door-1"]);
+}
+
+#[tokio::test]
 async fn a_board_that_is_given_up_keeps_its_id_and_frees_its_name() {
     let world = World::start().await;
     let owner = world.owner().await;

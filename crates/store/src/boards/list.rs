@@ -12,7 +12,7 @@ use model::{FleetId, ProjectId, Timestamp, UserId};
 pub struct Filter {
     /// Of this status; without it, all but decommissioned ones.
     pub status: Option<Status>,
-    /// Of this fleet.
+    /// In this fleet, put there or by its rule.
     pub fleet: Option<FleetId>,
     /// With these labels.
     pub selector: Selector,
@@ -73,7 +73,10 @@ fn statement(
         (Some(project), Some(borrower)) => push_reachable(&mut statement, project, borrower),
         _ => _ = statement.and_equals("b.project", scope),
     }
-    statement.and_equals("b.fleet", filter.fleet);
+    if let Some(fleet) = filter.fleet {
+        statement.push(" AND b.id IN (SELECT m.board FROM fleet_members m WHERE m.fleet = ");
+        statement.push_bind(fleet).push(")");
+    }
     statement.and_equals("b.name", filter.name.as_deref());
     match filter.status {
         Some(status) => statement.and_equals("b.status", Some(status.word())),
@@ -99,7 +102,8 @@ fn push_reachable(statement: &mut Statement, project: &ProjectId, borrower: &Bor
         statement.push(" AND d.rights LIKE ").push_bind(format!("%\"{action}\"%"));
     }
     statement.push(
-        " AND d.resource IN ('board:' || b.id, 'fleet:' || COALESCE(b.fleet, ''), 'project:' || b.project)))",
+        " AND (d.resource IN ('board:' || b.id, 'project:' || b.project) OR (d.resource LIKE 'fleet:%' AND EXISTS \
+         (SELECT 1 FROM fleet_members m WHERE m.board = b.id AND m.fleet = SUBSTR(d.resource, 7))))))",
     );
 }
 

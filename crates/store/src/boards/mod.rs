@@ -19,10 +19,9 @@ pub use presence::{
     record_load,
 };
 
-use crate::delegations;
 use crate::events::NewEvent;
 use crate::sql::{Reader, Row, Statement, all, first, json, one, the_one};
-use crate::{Error, Tx};
+use crate::{Error, Tx, delegations, fleets};
 use base::key::PublicKey;
 use model::board::{Event, Position, Status};
 use model::facts::{Facts, Load};
@@ -45,7 +44,7 @@ pub struct BoardRow {
     pub project: ProjectId,
     /// Who claimed it.
     pub owner: UserId,
-    /// The fleet it is in.
+    /// The fleet it was put into; rules may have it in others too.
     pub fleet: Option<FleetId>,
     /// Where it stands.
     pub status: Status,
@@ -228,6 +227,7 @@ pub async fn update(
     }
     let fleet = change.fleet.unwrap_or(old.fleet);
     check_fleet(tx, &old.project, fleet).await?;
+    let before = fleets::of_board(&mut *tx, id).await?;
     let labels = change.labels.as_ref().unwrap_or(&old.labels);
     let position = change.position.unwrap_or(old.position);
     let statement = Statement::new(
@@ -246,11 +246,12 @@ pub async fn update(
     if rows == 0 {
         return Err(Error::Stale { what: WHAT });
     }
-    if let Some(left) = old.fleet.filter(|_| fleet != old.fleet) {
-        delegations::revoke_left(tx, id, left).await?;
-    }
     if change.labels.is_some() {
         write_labels(tx, id, labels).await?;
+    }
+    let after = fleets::of_board(&mut *tx, id).await?;
+    for left in before.into_iter().filter(|fleet| !after.contains(fleet)) {
+        delegations::revoke_left(tx, id, left).await?;
     }
     let row = by_id(&mut *tx, None, id).await?;
     tell(tx, &row, "updated").await?;

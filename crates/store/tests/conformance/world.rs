@@ -142,6 +142,7 @@ impl World {
             name: self::name(name),
             project: self.project.clone(),
             description: "lamps".into(),
+            rule: None,
         }
     }
 

@@ -30,18 +30,23 @@ function readTerm(term: string): Test | undefined {
     const values = list.split('|').map((value) => value.trim());
     if (![key, ...values].every((word) => WORD.test(word))) return undefined;
     return how === 'in'
-      ? (labels) => labels[key] !== undefined && values.includes(labels[key])
-      : (labels) => labels[key] === undefined || !values.includes(labels[key]);
+      ? (labels) => values.includes(of(labels, key) ?? '')
+      : (labels) => !values.includes(of(labels, key) ?? '');
   }
   const pair = /^([^!=]+)(!=|=)([^!=]+)$/.exec(term);
   if (pair) {
     const [, left = '', how, right = ''] = pair;
     const [key, value] = [left.trim(), right.trim()];
     if (!WORD.test(key) || !WORD.test(value)) return undefined;
-    return how === '=' ? (labels) => labels[key] === value : (labels) => labels[key] !== value;
+    return how === '=' ? (labels) => of(labels, key) === value : (labels) => of(labels, key) !== value;
   }
   const absent = term.startsWith('!');
   const key = absent ? term.slice(1).trim() : term;
   if (!WORD.test(key)) return undefined;
-  return absent ? (labels) => labels[key] === undefined : (labels) => labels[key] !== undefined;
+  return absent ? (labels) => of(labels, key) === undefined : (labels) => of(labels, key) !== undefined;
+}
+
+// A key may have the name of something that every object has.
+function of(labels: Labels, key: string): string | undefined {
+  return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }

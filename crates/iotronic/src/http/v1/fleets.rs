@@ -68,6 +68,7 @@ pub(super) async fn create(asker: Asker, State(cloud): State<Cloud>, raw: Raw) -
     let new = New {
         name: body.typed("name")?.ok_or_else(|| invalid("Name is not specified."))?,
         description: body.text("description")?.unwrap_or_default(),
+        rule: None,
     };
     let extra = body.object("extra")?;
     let row = fleets::create(&cloud, &asker.0, new, extra).await.map_err(translated)?;
@@ -98,6 +99,7 @@ pub(super) async fn change(
     let change = Change {
         name: body.typed("name")?,
         description: description.map(Option::unwrap_or_default),
+        rule: None,
     };
     let extra = body.object("extra")?;
     let row = fleets::update(&cloud, &asker.0, &fleet, change, extra, expected).await;

@@ -94,6 +94,7 @@ async fn fleet(tx: &mut Tx, row: Fleet, report: &mut Report) -> Result<(), Error
             name,
             project: row.project.clone(),
             description: row.description.clone(),
+            rule: None,
             extra: row.extra.clone(),
         };
         made = fleets::create(tx, new).await;
