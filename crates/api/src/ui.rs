@@ -11,6 +11,9 @@ pub const PATH: &str = "/v2/ui";
 pub struct Ui {
     /// Template of map tiles, with `{z}`, `{x}` and `{y}`; without one the map shows outlines.
     pub tile_url: Option<String>,
+    /// Where the cloud serves a PMTiles archive of map pictures, if it has one.
+    #[serde(default)]
+    pub pmtiles: Option<String>,
     /// To whom the tiles are owed, as text.
     pub attribution: Option<String>,
     /// The cloud.

@@ -5,6 +5,7 @@
 
 mod check;
 mod origins;
+mod pmtiles;
 mod ui;
 
 pub use check::{Error, load};

@@ -18,6 +18,7 @@ mod identity;
 mod injections;
 mod load;
 mod logs;
+mod map;
 mod metrics;
 pub mod openapi;
 mod operations;

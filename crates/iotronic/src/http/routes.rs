@@ -3,8 +3,8 @@
 
 use crate::cloud::Cloud;
 use crate::http::{
-    boards, claims, delegations, docs, events, fleets, identity, injections, load, logs, metrics,
-    operations, plugins, services, session, system, terminals, ui, v1, versions,
+    boards, claims, delegations, docs, events, fleets, identity, injections, load, logs, map,
+    metrics, operations, plugins, services, session, system, terminals, ui, v1, versions,
 };
 use axum::handler::Handler;
 use axum::http::Method;
@@ -83,6 +83,7 @@ fn public() -> Vec<Route> {
         get("/v2", OPEN, versions::v2),
         get("/ui", OPEN, ui::lead),
         get("/ui/", OPEN, ui::home),
+        get(map::PATH, OPEN, map::part),
         get("/ui/{*path}", OPEN, ui::any),
         get(api::ui::PATH, OPEN, ui::settings),
         get("/v2/openapi.json", OPEN, docs::document),

@@ -8,6 +8,7 @@ use crate::cloud::Cloud;
 use crate::http::answer::{Answer, Failure};
 use crate::http::asset::{Asset, Keep};
 use crate::http::extract::Path;
+use crate::http::map;
 use crate::settings;
 use api::ui::{Ui, Version};
 use axum::Json;
@@ -70,10 +71,11 @@ pub(crate) async fn any(
 /// What the operator set for the pages.
 #[utoipa::path(get, path = "/v2/ui", tag = "ui", responses((status = 200, body = Ui)))]
 pub(crate) async fn settings(State(cloud): State<Cloud>) -> Json<Ui> {
-    let settings::Ui { tile_url, attribution } = &cloud.settings.ui;
+    let settings::Ui { tile_url, pmtiles, attribution } = &cloud.settings.ui;
     let set = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     Json(Ui {
         tile_url: set(tile_url),
+        pmtiles: pmtiles.is_some().then(|| map::PATH.to_owned()),
         attribution: set(attribution),
         cloud: Version { version: env!("CARGO_PKG_VERSION").to_owned() },
     })

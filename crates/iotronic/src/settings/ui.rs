@@ -2,7 +2,9 @@
 //!
 //! Invariant: the origin of map tiles can stand in a Content-Security-Policy as it is.
 
+use super::pmtiles;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// `[ui]`
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
@@ -10,13 +12,21 @@ use serde::{Deserialize, Serialize};
 pub struct Ui {
     /// Template of map tiles; empty shows outlines alone.
     pub tile_url: String,
+    /// File of map tiles that the cloud serves itself.
+    pub pmtiles: Option<PathBuf>,
     /// To whom the tiles are owed.
     pub attribution: String,
 }
 
 impl Ui {
-    /// Says what is wrong with the template of tiles.
+    /// Says what is wrong with the template or the file of tiles.
     pub(super) fn check(&self) -> Result<(), String> {
+        if let Some(path) = &self.pmtiles {
+            if !self.tile_url.is_empty() {
+                return Err("ui.pmtiles and ui.tile_url exclude each other; set one of them".into());
+            }
+            pmtiles::check(path)?;
+        }
         let url = &self.tile_url;
         let has_places = ["{z}", "{x}", "{y}"].iter().all(|place| url.contains(place));
         let is_own = url.starts_with('/') && !url.starts_with("//");
@@ -49,7 +59,7 @@ mod tests {
     use super::*;
 
     fn ui(tile_url: &str) -> Ui {
-        Ui { tile_url: tile_url.into(), attribution: String::new() }
+        Ui { tile_url: tile_url.into(), ..Ui::default() }
     }
 
     #[test]

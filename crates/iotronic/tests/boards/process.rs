@@ -154,6 +154,7 @@ fn settings_are_checked_before_anything_happens() {
         (("API__LISTEN", "0.0.0.0:0"), "tls.internal"),
         (("SERVICES__PORTS", "x"), "range of ports"),
         (("TYPO", "1"), "typo"),
+        (("UI__PMTILES", "/nowhere/map.pmtiles"), "ui.pmtiles"),
     ] {
         let text = refused(&data, &[settings]);
         assert!(text.contains(named), "{text}");

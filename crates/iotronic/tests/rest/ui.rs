@@ -82,3 +82,43 @@ async fn everybody_reads_what_the_operator_set_for_the_pages() {
     let policy = policy.header("content-security-policy").to_owned();
     assert!(policy.ends_with("img-src 'self' data: https://tiles.example"), "{policy}");
 }
+
+#[tokio::test]
+async fn the_operators_map_is_given_in_parts_with_a_tag_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("town.pmtiles");
+    let content: Vec<u8> = (0..=255).cycle().take(5_000_000).collect();
+    std::fs::write(&file, &content).unwrap();
+    let path = file.clone();
+    let world = World::with(move |settings| settings.ui.pmtiles = Some(path)).await;
+    let shown = get(&world, "/v2/ui", &[]).await.expect(200);
+    let address = shown["pmtiles"].as_str().unwrap();
+    let part = async |range: &str| {
+        world.send_raw(request(None, Method::GET, address, None, &[("range", range)])).await
+    };
+    let header = |answer: &axum::response::Response, name: &str| {
+        answer.headers().get(name).unwrap().to_str().unwrap().to_owned()
+    };
+    let answer = part("bytes=250-259").await;
+    assert_eq!(answer.status(), 206);
+    assert_eq!(header(&answer, "content-range"), "bytes 250-259/5000000");
+    let tag = header(&answer, "etag");
+    let bytes = axum::body::to_bytes(answer.into_body(), 100).await.unwrap();
+    assert_eq!(bytes[..], content[250..260]);
+    let end = part("bytes=4999990-5000010").await;
+    assert_eq!(header(&end, "content-range"), "bytes 4999990-4999999/5000000");
+    for beyond in ["bytes=5000000-5000001", "bytes=0-4999999", "bytes=0-1,3-4", "lines=0-1"] {
+        let refused = part(beyond).await;
+        assert_eq!(refused.status(), 416, "{beyond}");
+        assert_eq!(header(&refused, "content-range"), "bytes */5000000");
+    }
+    get(&world, address, &[]).await.expect(416);
+
+    std::fs::write(folder.path().join("new"), &content[1..]).unwrap();
+    std::fs::rename(folder.path().join("new"), &file).unwrap();
+    assert_ne!(header(&part("bytes=0-9").await, "etag"), tag);
+    std::fs::remove_file(&file).unwrap();
+    get(&world, address, &[("range", "bytes=0-9")]).await.expect(404);
+    let world = World::start().await;
+    get(&world, address, &[("range", "bytes=0-9")]).await.expect(404);
+}

@@ -73,18 +73,35 @@ export async function draw(box: HTMLElement, acts: Acts): Promise<BoardMap> {
   };
 }
 
-/** The operator's tiles when there are some, outlines otherwise. */
+/** The operator's tiles when there are some; outlines where there are none. */
 async function ground(map: L.Map): Promise<L.GeoJSON | undefined> {
   const set = await tiles();
-  if (set.url) {
+  // The attribution is the operator's own text; markup in it stays text.
+  const text = document.createElement('span');
+  text.textContent = set.attribution ?? '';
+  const options = { attribution: text.innerHTML, maxZoom: CLOSEST };
+  const pictures = set.url ? L.tileLayer(set.url, options) : set.archive ? await archived(set.archive, options) : undefined;
+  if (pictures) {
     L.control.attribution({ prefix: false }).addTo(map);
-    // The attribution is the operator's own text; markup in it stays text.
-    const text = document.createElement('span');
-    text.textContent = set.attribution ?? '';
-    L.tileLayer(set.url, { attribution: text.innerHTML, maxZoom: CLOSEST }).addTo(map);
+    pictures.addTo(map);
+  }
+  return set.url ? undefined : L.geoJSON(await outlines(), { pane: below(map), style: landStyle, interactive: false }).addTo(map);
+}
+
+async function archived(address: string, options: L.GridLayerOptions): Promise<L.Layer | undefined> {
+  try {
+    return await (await import('./archive')).archive(address, options);
+  } catch {
+    // Outlines are a map too.
     return undefined;
   }
-  return L.geoJSON(await outlines(), { style: landStyle, interactive: false }).addTo(map);
+}
+
+/** An archive may hold one town only: around it the outlines go on, below its pictures. */
+function below(map: L.Map): string {
+  const pane = map.createPane('land');
+  pane.style.zIndex = '150';
+  return 'land';
 }
 
 function landStyle(): L.PathOptions {

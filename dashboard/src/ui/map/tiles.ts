@@ -3,6 +3,8 @@ import { uiSettings } from '../../api/session';
 
 export interface Tiles {
   url: string | null;
+  /** Address of an archive that holds them, instead. */
+  archive: string | null;
   attribution: string | null;
 }
 
@@ -10,8 +12,8 @@ let read: Promise<Tiles> | undefined;
 
 export function tiles(): Promise<Tiles> {
   read ??= uiSettings().then(
-    (settings) => ({ url: settings.tile_url ?? null, attribution: settings.attribution ?? null }),
-    () => ({ url: null, attribution: null }),
+    (settings) => ({ url: settings.tile_url ?? null, archive: settings.pmtiles ?? null, attribution: settings.attribution ?? null }),
+    () => ({ url: null, archive: null, attribution: null }),
   );
   return read;
 }
