@@ -5,8 +5,10 @@ use model::Kind;
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
-use testkit::{Board, LocalService, PATIENCE, Talk, World, WorldOptions, until};
+use testkit::{Board, LocalService, Need, PATIENCE, Said, SshServer, Talk};
+use testkit::{World, WorldOptions, lacks, until};
 
 fn visit(port: u16) -> TcpStream {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
@@ -276,4 +278,47 @@ fn a_service_in_use_cannot_be_deleted_and_giving_up_the_board_closes_its_ports()
         }
     });
     delete("/v2/services/echo").unwrap();
+}
+
+/// A session with a real server and a real client: keys checked on both sides, bytes both ways, the exit code, and its end
+/// when the service is disabled.
+#[test]
+fn the_ssh_server_of_a_board_is_used_from_outside() {
+    if lacks(Need::Program("/usr/sbin/sshd")) || lacks(Need::Program("ssh")) {
+        return;
+    }
+    let world = World::new();
+    let board = world.board("shed");
+    let server = SshServer::start();
+    world.service("ssh", server.port);
+    let port = board.expose("ssh");
+
+    let mut banner = [0; 8];
+    visit(port).read_exact(&mut banner).unwrap();
+    assert_eq!(&banner, b"SSH-2.0-");
+
+    let said = Said::of(server.client(port).args(["echo there; exit 7"]));
+    assert_eq!((said.code, said.out.as_str()), (7, "there\n"), "{}", said.err);
+
+    let bytes = noise(9, 4_000_000);
+    let mut cat = server.client(port);
+    let mut child = cat.arg("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let sent = bytes.clone();
+    let writing = std::thread::spawn(move || stdin.write_all(&sent));
+    let output = child.wait_with_output().unwrap();
+    writing.join().unwrap().unwrap();
+    assert!(output.stdout == bytes, "{} of {} bytes", output.stdout.len(), bytes.len());
+
+    let mut session = server.client(port);
+    session.args(["echo here; cat"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut session = session.stderr(Stdio::null()).spawn().unwrap();
+    let mut here = [0; 5];
+    session.stdout.as_mut().unwrap().read_exact(&mut here).unwrap();
+    assert_eq!(&here, b"here\n");
+    board.done(&Method::DELETE, "/services/ssh", &json!({}));
+    let ended = until("the session to be cut", PATIENCE, || {
+        session.try_wait().unwrap().ok_or_else(|| "it goes on".to_owned())
+    });
+    assert_eq!(ended.code(), Some(255), "ssh says that the connection was lost");
 }

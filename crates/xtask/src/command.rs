@@ -6,6 +6,7 @@
 
 use std::process::{Command, Stdio};
 
+use crate::node;
 use crate::workspace::Workspace;
 
 /// What a chore returns: its answer, or one sentence on what was wrong and how to mend it.
@@ -20,6 +21,7 @@ pub(crate) fn cargo(workspace: &Workspace) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.current_dir(workspace.root());
+    node::on_path(workspace, &mut command);
     without_cargo_run_variables(&mut command);
     command
 }

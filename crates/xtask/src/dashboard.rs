@@ -9,12 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::SystemTime;
 
-use crate::command::{Fallible, capture, run as run_command};
-use crate::needs;
+use crate::command::{Fallible, run as run_command};
+use crate::node;
 use crate::workspace::Workspace;
 
-/// Oldest Node.js whose syntax and modules the build tools use.
-const OLDEST_NODE: (u32, u32) = (20, 19);
 /// The lock file as it was when packages were installed.
 const INSTALLED: &str = "node_modules/.installed-lock.json";
 /// What pages are made of, beside the folders below.
@@ -63,17 +61,15 @@ pub(crate) fn run(workspace: &Workspace, words: &[String]) -> Fallible<ExitCode>
 
 /// Makes the pages.
 pub(crate) fn make(workspace: &Workspace, extent: Extent) -> Fallible<Made> {
-    let folder = workspace.root().join("dashboard");
+    let folder = pages(workspace);
     if !folder.join("package.json").is_file() {
         return Ok(Made::Nothing);
     }
     if extent == Extent::Pages && is_fresh(&folder) {
         return Ok(Made::Pages);
     }
-    needs::prepare(&needs::FOR_DASHBOARD)?;
-    check_node(&capture(Command::new("node").arg("--version"))?)?;
-    install(&folder)?;
-    let script = |name: &str| run_command(npm(&folder).args(["run", "--silent", name]));
+    install(workspace)?;
+    let script = |name: &str| run_command(npm(workspace).args(["run", "--silent", name]));
     if extent == Extent::Tested {
         script("check")?;
         script("test")?;
@@ -95,47 +91,40 @@ pub(crate) fn make_if_possible(workspace: &Workspace) {
 
 /// A script of the dashboard's own, ready to be run, with its packages installed.
 pub(crate) fn npm_script(workspace: &Workspace, name: &str) -> Fallible<Command> {
-    let folder = workspace.root().join("dashboard");
-    install(&folder)?;
-    let mut command = npm(&folder);
+    install(workspace)?;
+    let mut command = npm(workspace);
     command.args(["run", "--silent", name]);
     Ok(command)
 }
 
-fn npm(folder: &Path) -> Command {
+fn npm(workspace: &Workspace) -> Command {
     let mut command = Command::new("npm");
-    command.current_dir(folder);
+    node::on_path(workspace, &mut command);
+    command.current_dir(pages(workspace));
     command
 }
 
-/// `npm ci`, unless it was done with this very lock file.
-fn install(folder: &Path) -> Fallible<()> {
+fn pages(workspace: &Workspace) -> PathBuf {
+    workspace.root().join("dashboard")
+}
+
+/// Node.js, and `npm ci` unless it was done with this very lock file.
+fn install(workspace: &Workspace) -> Fallible<()> {
+    node::provide(workspace)?;
+    let folder = pages(workspace);
     let lock = folder.join("package-lock.json");
     let wanted = read(&lock)?;
     let installed = folder.join(INSTALLED);
     if fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
         return Ok(());
     }
-    run_command(npm(folder).args(["ci", "--no-audit", "--no-fund"]))?;
+    run_command(npm(workspace).args(["ci", "--no-audit", "--no-fund"]))?;
     fs::write(&installed, wanted)
         .map_err(|error| format!("{} cannot be written: {error}", installed.display()))
 }
 
 fn read(path: &Path) -> Fallible<String> {
     fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-fn check_node(version: &str) -> Fallible<()> {
-    let mut numbers = version.trim().trim_start_matches('v').split('.');
-    let mut number = || numbers.next().and_then(|text| text.parse::<u32>().ok());
-    let (major, minor) = OLDEST_NODE;
-    match (number(), number()) {
-        (Some(a), Some(b)) if (a, b) >= OLDEST_NODE => Ok(()),
-        _ => Err(format!(
-            "node is {}, and the dashboard's tools need {major}.{minor} or newer: install one from nodejs.org",
-            version.trim()
-        )),
-    }
 }
 
 /// Whether the pages are no older than anything they are made of.
@@ -191,11 +180,11 @@ mod tests {
 
     #[test]
     fn pages_are_installed_checked_and_built_once_and_again_when_a_source_changes() {
-        if !(crate::command::is_installed("npm") && crate::command::is_installed("node")) {
+        let (folder, workspace) = tree();
+        if !node::is_there(&workspace) {
             // The whole chore says what is missing.
             return;
         }
-        let (folder, workspace) = tree();
         let pages = folder.path().join("dashboard");
         fs::create_dir_all(pages.join("src")).unwrap();
         fs::write(pages.join("package.json"), PACKAGE).unwrap();
@@ -215,14 +204,5 @@ mod tests {
         let later = SystemTime::now() + std::time::Duration::from_secs(2);
         fs::File::open(pages.join("src/main.ts")).unwrap().set_modified(later).unwrap();
         assert!(!is_fresh(&pages));
-    }
-
-    #[test]
-    fn an_old_node_is_named() {
-        assert!(check_node("v20.19.0\n").is_ok());
-        assert!(check_node("v24.1.0").is_ok());
-        for old in ["v18.20.4\n", "v20.18.9", "nonsense"] {
-            assert!(check_node(old).unwrap_err().contains("20.19"), "{old}");
-        }
     }
 }

@@ -4,11 +4,13 @@
 //! what another program may read goes to standard output. Dependencies stay so few that the first chore starts within
 //! seconds. Deliberately not here: anything a shipped program needs.
 
+mod apt;
 mod bench;
 mod command;
 mod dashboard;
 mod demo;
 mod needs;
+mod node;
 mod openapi;
 mod package;
 mod process;

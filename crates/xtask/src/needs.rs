@@ -5,7 +5,8 @@
 
 use std::process::Command;
 
-use crate::command::{Fallible, capture, is_installed, run};
+use crate::apt;
+use crate::command::{Fallible, capture, is_installed};
 
 /// One need.
 pub(crate) struct Need {
@@ -45,15 +46,10 @@ impl Sign {
 const PYTHON: Need =
     Need { sign: Sign::Program(&["python3"]), package: "python3", purpose: "Python plugins" };
 
-const NODE: Need = Need {
-    sign: Sign::Program(&["node"]),
-    package: "nodejs",
-    purpose: "Node.js plugins, and building the dashboard",
-};
-const NPM: Need = Need {
-    sign: Sign::Program(&["npm"]),
-    package: "npm",
-    purpose: "the dashboard's tools, and the reverse tunnel of upstream's boards",
+const PYTHON_PACKAGES: Need = Need {
+    sign: Sign::PythonModule("ensurepip"),
+    package: "python3-venv",
+    purpose: "programs of the Python package index, each in an environment of its own",
 };
 
 const CHROMIUM: Need = Need {
@@ -62,15 +58,10 @@ const CHROMIUM: Need = Need {
     purpose: "a real browser for the dashboard",
 };
 
-/// What all tests together need.
-pub(crate) const FOR_TESTS: [Need; 10] = [
+/// What all tests together need, beside Node.js (see `node`).
+pub(crate) const FOR_TESTS: [Need; 11] = [
     PYTHON,
-    Need {
-        sign: Sign::PythonModule("ensurepip"),
-        package: "python3-venv",
-        purpose: "upstream's Python programs, each in an environment of its own",
-    },
-    NODE,
+    PYTHON_PACKAGES,
     Need { sign: Sign::Program(&["ip"]), package: "iproute2", purpose: "network namespaces" },
     Need {
         sign: Sign::Program(&["iptables", "nft"]),
@@ -83,23 +74,37 @@ pub(crate) const FOR_TESTS: [Need; 10] = [
         package: "openssl",
         purpose: "an outside TLS client",
     },
-    NPM,
     CHROMIUM,
     Need {
         sign: Sign::Program(&["mariadbd"]),
-        package: "mariadb-server",
+        package: "mariadb-server-core",
         purpose: "a real upstream database to import from",
+    },
+    Need {
+        sign: Sign::Program(&["mysqldump"]),
+        package: "mariadb-client",
+        purpose: "a dump of that database",
+    },
+    Need {
+        sign: Sign::Program(&["sshd"]),
+        package: "openssh-server",
+        purpose: "a real SSH server to forward, run by the tests themselves on loopback",
+    },
+    Need {
+        sign: Sign::Program(&["ssh"]),
+        package: "openssh-client",
+        purpose: "an outside SSH client",
     },
 ];
 
 /// What the demo needs.
 pub(crate) const FOR_DEMO: [Need; 1] = [PYTHON];
 
-/// What the dashboard is built with.
-pub(crate) const FOR_DASHBOARD: [Need; 2] = [NODE, NPM];
+/// What fetches Node.js where the machine has none.
+pub(crate) const FOR_FETCHING: [Need; 2] = [PYTHON, PYTHON_PACKAGES];
 
-/// What pictures of the pages are taken with.
-pub(crate) const FOR_SCREENSHOTS: [Need; 3] = [NODE, NPM, CHROMIUM];
+/// What pictures of the pages are taken with, beside Node.js.
+pub(crate) const FOR_SCREENSHOTS: [Need; 1] = [CHROMIUM];
 
 /// What trying packages needs.
 pub(crate) const FOR_TRIAL: [Need; 2] = [
@@ -124,10 +129,10 @@ pub(crate) fn prepare(needs: &[Need]) -> Fallible<()> {
     for need in &missing {
         eprintln!("missing: {} ({})", need.sign.text(), need.purpose);
     }
-    if !(is_root() && is_installed("apt-get")) {
+    if !(is_root() && apt::is_there()) {
         return Err(by_hand(&missing));
     }
-    install(&missing)?;
+    apt::install(&missing.iter().map(|need| need.package).collect::<Vec<_>>())?;
     match missing.into_iter().find(|need| !is_met(need)) {
         None => Ok(()),
         Some(need) => Err(format!(
@@ -153,21 +158,6 @@ fn by_hand(missing: &[&Need]) -> String {
          sudo apt-get install --no-install-recommends {}",
         packages.join(" ")
     )
-}
-
-/// The package lists of a fresh machine may be empty or old, so a failed install is tried once more after an update.
-fn install(missing: &[&Need]) -> Fallible<()> {
-    let packages = || missing.iter().map(|need| need.package);
-    let apt = |words: &[&str]| {
-        let mut command = Command::new("apt-get");
-        command.env("DEBIAN_FRONTEND", "noninteractive").args(words);
-        command
-    };
-    let words = ["install", "--yes", "--no-install-recommends", "--quiet"];
-    run(apt(&words).args(packages())).or_else(|_| {
-        run(&mut apt(&["update"]))?;
-        run(apt(&words).args(packages()))
-    })
 }
 
 #[cfg(test)]

@@ -20,7 +20,9 @@ use crate::process::Process;
 
 /// Where Debian's SSH server separates privileges.
 const PRIVILEGE_FOLDER: &str = "/run/sshd";
-const START: Duration = Duration::from_secs(10);
+const START: Duration = Duration::from_secs(30);
+/// Ports tried: another program may take one between our look and the server's.
+const TRIES: u32 = 3;
 const LOOK: Duration = Duration::from_millis(50);
 
 /// A running local server.
@@ -52,22 +54,39 @@ impl Local {
         }
     }
 
+    /// What it is, for a person.
+    pub(super) fn what(&self) -> &'static str {
+        match self.kind {
+            Kind::Ssh { .. } => "SSH server",
+            Kind::Http { .. } => "HTTP server (no SSH server is installed)",
+        }
+    }
+
     fn start_ssh(scene: &Scene) -> Fallible<Self> {
         if !["sshd", "ssh", "ssh-keygen"].into_iter().all(is_installed) {
             return Err("no SSH server is installed".into());
         }
         let folder = scene.folder().join("ssh");
         fs::create_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let port = free_port()?;
-        let settings = ssh_settings(&folder, port)?;
+        make_keys(&folder)?;
         make_privilege_folder()?;
+        let mut tried = Err("no port was tried".into());
+        for _ in 0..TRIES {
+            tried = Self::start_ssh_on(free_port()?, scene, &folder);
+            if tried.is_ok() {
+                break;
+            }
+        }
+        tried
+    }
+
+    fn start_ssh_on(port: u16, scene: &Scene, folder: &Path) -> Fallible<Self> {
+        let settings = ssh_settings(folder, port)?;
         capture(Command::new(ssh_server()).arg("-t").arg("-f").arg(&settings))?;
         let mut command = Command::new(ssh_server());
         command.args(["-D", "-e", "-f"]).arg(&settings);
         let process = Process::start("sshd", &mut command, scene.folder())?;
-        let local = Self { process, port, kind: Kind::Ssh { folder } };
-        local.until_it_answers()?;
-        Ok(local)
+        Self { process, port, kind: Kind::Ssh { folder: folder.to_owned() } }.once_it_answers()
     }
 
     fn start_http(scene: &Scene) -> Fallible<Self> {
@@ -76,28 +95,20 @@ impl Local {
         fs::create_dir(&folder)
             .and_then(|()| fs::write(folder.join("index.html"), &page))
             .map_err(|error| format!("{} cannot be written: {error}", folder.display()))?;
-        let port = free_port()?;
         let mut command = Command::new("python3");
-        command.args([
-            "-m",
-            "http.server",
-            &port.to_string(),
-            "--bind",
-            "127.0.0.1",
-            "--directory",
-        ]);
+        command.args(["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory"]);
         let process = Process::start("web", command.arg(&folder), scene.folder())?;
-        let local = Self { process, port, kind: Kind::Http { page } };
-        local.until_it_answers()?;
-        Ok(local)
+        let port = process.line(START, port_said)?;
+        Self { process, port, kind: Kind::Http { page } }.once_it_answers()
     }
 
-    fn until_it_answers(&self) -> Fallible<()> {
+    fn once_it_answers(mut self) -> Fallible<Self> {
         let deadline = Instant::now() + START;
         loop {
             match self.visit(self.port) {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(self),
                 Err(reason) if Instant::now() > deadline => return Err(reason),
+                Err(_) if !self.process.is_alive() => self.process.stop().map(drop)?,
                 Err(_) => thread::sleep(LOOK),
             }
         }
@@ -136,6 +147,12 @@ fn ssh_server() -> PathBuf {
         .unwrap_or_else(|| "/usr/sbin/sshd".into())
 }
 
+/// The port in `Serving HTTP on 127.0.0.1 port 8000 (…)`.
+fn port_said(line: &str) -> Option<u16> {
+    let (_, rest) = line.split_once(" port ")?;
+    rest.split(' ').next()?.parse().ok()
+}
+
 /// The server of root wants this empty folder, which its service makes at each start of the machine.
 fn make_privilege_folder() -> Fallible<()> {
     let folder = Path::new(PRIVILEGE_FOLDER);
@@ -146,7 +163,7 @@ fn make_privilege_folder() -> Fallible<()> {
     made.map_err(|error| format!("{PRIVILEGE_FOLDER} cannot be made: {error}"))
 }
 
-fn ssh_settings(folder: &Path, port: u16) -> Fallible<PathBuf> {
+fn make_keys(folder: &Path) -> Fallible<()> {
     for key in ["host", "visitor"] {
         let mut command = Command::new("ssh-keygen");
         capture(command.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(folder.join(key)))?;
@@ -154,7 +171,10 @@ fn ssh_settings(folder: &Path, port: u16) -> Fallible<PathBuf> {
     let failed = |error| format!("{} cannot be written: {error}", folder.display());
     // The server's key is known beforehand, so a wrong server cannot pass for ours.
     let host = fs::read_to_string(folder.join("host.pub")).map_err(failed)?;
-    fs::write(folder.join("known"), format!("* {host}")).map_err(failed)?;
+    fs::write(folder.join("known"), format!("* {host}")).map_err(failed)
+}
+
+fn ssh_settings(folder: &Path, port: u16) -> Fallible<PathBuf> {
     let place = folder.display();
     let text = format!(
         "ListenAddress 127.0.0.1\nPort {port}\nHostKey {place}/host\nPidFile none\n\
@@ -162,7 +182,8 @@ fn ssh_settings(folder: &Path, port: u16) -> Fallible<PathBuf> {
          PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\n"
     );
     let settings = folder.join("sshd_config");
-    fs::write(&settings, text).map_err(failed)?;
+    fs::write(&settings, text)
+        .map_err(|error| format!("{} cannot be written: {error}", settings.display()))?;
     Ok(settings)
 }
 
@@ -215,5 +236,12 @@ mod tests {
             Kind::Http { .. } => seen.contains("page"),
         };
         assert!(is_named, "{seen}");
+    }
+
+    #[test]
+    fn the_port_of_the_stand_in_is_the_one_it_says() {
+        let line = "Serving HTTP on 127.0.0.1 port 40123 (http://127.0.0.1:40123/) ...";
+        assert_eq!(port_said(line), Some(40123));
+        assert_eq!(port_said("Keyboard interrupt received"), None);
     }
 }

@@ -187,7 +187,9 @@ impl<'a> Story<'a> {
 
     fn reach(&mut self) -> Fallible<String> {
         match (&self.local, self.public_port) {
-            (Some(local), Some(port)) => local.visit(port),
+            (Some(local), Some(port)) => {
+                Ok(format!("the board's {}: {}", local.what(), local.visit(port)?))
+            }
             _ => Err("nothing was forwarded".into()),
         }
     }
@@ -215,7 +217,9 @@ impl<'a> Story<'a> {
         let mut reasons = Vec::new();
         let address = fetch::address_of(self.url());
         let boards = self.boards.drain(..);
-        let local = self.local.take().map(|local| local.process);
+        let local = self.local.take();
+        let service = local.as_ref().map_or("no service", Local::what);
+        let local = local.map(|local| local.process);
         let cloud = self.cloud.take().map(|cloud| cloud.process);
         for mut process in boards.chain(local).chain(cloud) {
             reasons.extend(process.stop().err());
@@ -226,7 +230,7 @@ impl<'a> Story<'a> {
             reasons.push(format!("{address} still answers"));
         }
         if reasons.is_empty() {
-            Ok("cloud, boards and service".into())
+            Ok(format!("cloud, boards and {service}"))
         } else {
             Err(reasons.join("; "))
         }

@@ -16,6 +16,7 @@ use crate::command::{Fallible, cargo, run as run_command};
 use crate::dashboard;
 use crate::demo;
 use crate::needs;
+use crate::node;
 use crate::tidy;
 use crate::workspace::Workspace;
 use skips::SkipFile;
@@ -90,7 +91,9 @@ impl Suite<'_> {
 
     fn set_up(&self) -> Tally {
         announce("set-up");
-        match needs::prepare(&needs::FOR_TESTS) {
+        let prepared =
+            needs::prepare(&needs::FOR_TESTS).and_then(|()| node::provide(self.workspace));
+        match prepared {
             Ok(()) => done("set-up", Tally::PASSED),
             Err(reason) => {
                 eprintln!("{reason}");
