@@ -12,8 +12,8 @@ use model::{BoardId, DelegationId, FleetId, Invalid, ProjectId, Timestamp, UserI
 use serde_json::json;
 
 const WHAT: &str = "delegation";
-/// Most delegations of one thing to one person that are looked at.
-const MAX_REACHING: u32 = 100;
+/// Most delegations of one thing to one person that are looked at, with those that they rest on.
+const MAX_REACHING: u32 = 400;
 /// Most live delegations that one person may give.
 pub const MAX_GIVEN: u32 = 10_000;
 
@@ -171,7 +171,7 @@ pub async fn chain<'e>(from: impl Reader<'e>, id: DelegationId) -> Result<Vec<De
     Ok(rows.into_iter().map(|row| row.delegation).collect())
 }
 
-/// Live delegations to a person that reach a thing: of itself, of its fleets, of its project.
+/// Live delegations to a person that reach a thing (of itself, of its fleets, of its project), each with all that it rests on.
 ///
 /// # Errors
 /// The database failed.
@@ -180,17 +180,40 @@ pub async fn reaching<'e>(
     to: &UserId,
     target: &Target,
     now: Timestamp,
-) -> Result<Vec<DelegationRow>, Error> {
-    let mut statement = Statement::new("read delegations", SELECT);
+) -> Result<Vec<Vec<Delegation>>, Error> {
+    let mut statement = Statement::new(
+        "read delegations",
+        "WITH RECURSIVE above (leaf, id, parent, step) AS (\
+         SELECT id, id, parent, 0 FROM delegations WHERE revoked_at IS NULL",
+    );
     statement.and_equals("delegated", Some(to));
-    statement.push(" AND revoked_at IS NULL AND ends_at > ").push_bind(now);
+    statement.push(" AND ends_at > ").push_bind(now);
     statement.push(" AND resource IN (").push_bind(target.resource.to_string());
     statement.push(", ").push_bind(Resource::Project(target.project.clone()).to_string());
     for fleet in &target.fleets {
         statement.push(", ").push_bind(Resource::Fleet(*fleet).to_string());
     }
-    statement.push(") ORDER BY id LIMIT ").push_bind(MAX_REACHING);
-    few(from, statement, read).await
+    statement.push(
+        ") UNION ALL SELECT a.leaf, d.id, d.parent, a.step + 1 FROM above a JOIN delegations d ON d.id = a.parent \
+         WHERE a.step < ",
+    );
+    statement.push_bind(u32::from(MAX_DEPTH) + 1);
+    statement.push(
+        ") SELECT d.id, d.parent, d.project, resource, delegator, delegated, rights, starts_at, ends_at, depth, hold, \
+         created_at, revoked_at, revoked_by FROM above a JOIN delegations d ON d.id = a.id ORDER BY a.leaf, a.step LIMIT ",
+    );
+    statement.push_bind(MAX_REACHING);
+    let rows = few(from, statement, read).await?;
+    let mut chains: Vec<Vec<Delegation>> = Vec::new();
+    for link in rows.into_iter().map(|row| row.delegation) {
+        match chains.last_mut() {
+            Some(chain) if chain.last().is_some_and(|low| low.parent == Some(link.id)) => {
+                chain.push(link);
+            }
+            _ => chains.push(vec![link]),
+        }
+    }
+    Ok(chains)
 }
 
 /// Whether anything is delegated to a person at this moment or will be.
@@ -220,6 +243,7 @@ pub async fn revoke(tx: &mut Tx, id: DelegationId, by: &UserId) -> Result<u64, E
     let statement = Statement::new("revoke delegations", text).bind(id).bind(tx.now()).bind(by);
     let ended = tx.execute(statement).await?;
     if ended > 0 {
+        tx.rights_changed();
         tell(tx, &row, "revoked").await?;
     }
     Ok(ended)
@@ -235,6 +259,7 @@ pub(crate) async fn revoke_all_of(tx: &mut Tx, resource: &Resource) -> Result<u6
              UNION SELECT d.id FROM delegations d JOIN under u ON d.parent = u.id) \
          UPDATE delegations SET revoked_at = $2 WHERE revoked_at IS NULL AND id IN (SELECT id FROM under)";
     let statement = Statement::new("revoke delegations", text);
+    tx.rights_changed();
     tx.execute(statement.bind(resource.to_string()).bind(tx.now())).await
 }
 
@@ -252,6 +277,7 @@ pub(crate) async fn revoke_left(tx: &mut Tx, board: BoardId, fleet: FleetId) -> 
         .bind(Resource::Fleet(fleet).to_string())
         .bind(tx.now())
         .bind(Resource::Board(board).to_string());
+    tx.rights_changed();
     tx.execute(statement).await
 }
 
@@ -270,6 +296,7 @@ pub(crate) async fn revoke_strays(tx: &mut Tx, fleet: FleetId) -> Result<u64, Er
         .bind(Resource::Fleet(fleet).to_string())
         .bind(tx.now())
         .bind(fleet);
+    tx.rights_changed();
     tx.execute(statement).await
 }
 

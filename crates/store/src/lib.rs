@@ -18,6 +18,7 @@ pub mod fleets;
 pub mod idempotency;
 pub mod identity;
 pub mod injections;
+pub mod lapses;
 pub mod load;
 pub mod names;
 pub mod operations;

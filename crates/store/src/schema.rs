@@ -13,6 +13,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (5, include_str!("../migrations/sqlite/0005_load.sql")),
     (6, include_str!("../migrations/sqlite/0006_delegations.sql")),
     (7, include_str!("../migrations/sqlite/0007_fleet_rules.sql")),
+    (8, include_str!("../migrations/sqlite/0008_lapses.sql")),
 ];
 
 const LEDGER: &str =

@@ -67,6 +67,7 @@ struct Inner {
     queue: Arc<Queue>,
     dropped: AtomicU64,
     last_seq: watch::Receiver<i64>,
+    rights: watch::Receiver<u64>,
     endings: Arc<Endings>,
     clock: Arc<dyn Clock>,
     /// Answers when the writer has ended.
@@ -95,6 +96,7 @@ impl Store {
         let readers = Arc::new(Readers::open(file.clone())?);
         let queue = Arc::new(Queue::new());
         let (seen, last_seq) = watch::channel(last);
+        let (taken, rights) = watch::channel(0);
         let (ending, ended) = oneshot::channel();
         let clock = Arc::clone(&options.clock);
         let tx = Tx::new(connection, options.clock, last);
@@ -103,6 +105,7 @@ impl Store {
             tx,
             queue: Arc::clone(&queue),
             seen,
+            rights: taken,
             endings: Arc::clone(&endings),
             faults: options.faults,
             file,
@@ -120,6 +123,7 @@ impl Store {
             queue,
             dropped: AtomicU64::new(0),
             last_seq,
+            rights,
             endings,
             clock,
             ended: Mutex::new(Some(ended)),
@@ -212,6 +216,12 @@ impl Store {
     #[must_use]
     pub fn watch_events(&self) -> watch::Receiver<i64> {
         self.0.last_seq.clone()
+    }
+
+    /// Changes after each commit that took delegations away.
+    #[must_use]
+    pub fn watch_rights(&self) -> watch::Receiver<u64> {
+        self.0.rights.clone()
     }
 
     pub(crate) fn endings(&self) -> &Endings {

@@ -25,12 +25,14 @@ pub struct Tx {
 pub(crate) struct Mark {
     /// Number of the last event.
     pub(crate) last_seq: i64,
+    /// How often rights were taken away since this process began.
+    pub(crate) rights: u64,
     ended: usize,
 }
 
 impl Tx {
     pub(crate) fn new(connection: Connection, clock: Arc<dyn Clock>, last_seq: i64) -> Self {
-        let mark = Mark { last_seq, ended: 0 };
+        let mark = Mark { last_seq, rights: 0, ended: 0 };
         Self { connection, clock, mark, ended: Vec::new() }
     }
 
@@ -92,6 +94,11 @@ impl Tx {
     pub(crate) fn take_ended(&mut self) -> Vec<OperationId> {
         self.mark.ended = 0;
         std::mem::take(&mut self.ended)
+    }
+
+    /// Whoever goes on with something by a right that may be gone now is told after the commit.
+    pub(crate) fn rights_changed(&mut self) {
+        self.mark.rights = self.mark.rights.saturating_add(1);
     }
 
     pub(crate) fn mark(&self) -> Mark {

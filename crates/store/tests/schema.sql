@@ -150,9 +150,11 @@ CREATE TABLE exposures (
     local_port BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
-    revision BIGINT NOT NULL,
+    revision BIGINT NOT NULL, delegation TEXT,
     PRIMARY KEY (board, service)
 );
+
+CREATE INDEX exposures_by_delegation ON exposures (delegation) WHERE delegation IS NOT NULL;
 
 CREATE INDEX exposures_by_service ON exposures (service, board);
 
@@ -215,11 +217,15 @@ CREATE TABLE injections (
     run_state TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
-    revision BIGINT NOT NULL, times BIGINT NOT NULL DEFAULT 0,
+    revision BIGINT NOT NULL, times BIGINT NOT NULL DEFAULT 0, delegation TEXT, run_delegation TEXT,
     PRIMARY KEY (board, plugin)
 );
 
+CREATE INDEX injections_by_delegation ON injections (delegation) WHERE delegation IS NOT NULL;
+
 CREATE INDEX injections_by_plugin ON injections (plugin, board);
+
+CREATE INDEX injections_by_run_delegation ON injections (run_delegation) WHERE run_delegation IS NOT NULL;
 
 CREATE TABLE main_requests (
     id TEXT NOT NULL PRIMARY KEY,
@@ -261,11 +267,14 @@ CREATE TABLE operations (
     cancel_requested BIGINT NOT NULL,
     subject TEXT,
     revision BIGINT NOT NULL
-, main TEXT);
+, main TEXT, delegation TEXT);
 
 CREATE INDEX operations_by_board ON operations (board, id);
 
 CREATE INDEX operations_by_deadline ON operations (deadline) WHERE state IN ('pending', 'running');
+
+CREATE INDEX operations_by_delegation ON operations (delegation)
+    WHERE delegation IS NOT NULL AND state IN ('pending', 'running');
 
 CREATE INDEX operations_by_end ON operations (ended_at) WHERE ended_at IS NOT NULL;
 

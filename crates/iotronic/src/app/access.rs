@@ -3,7 +3,7 @@
 use crate::app::Error;
 use crate::identity::sign_in::Grant;
 use model::access::{Action, Decision, Principal, Role, decide};
-use model::{Kind, ProjectId};
+use model::{DelegationId, Kind, ProjectId, Timestamp};
 use std::sync::Arc;
 
 /// Who asks, and for which action. One exists for each request, made from its token and its route.
@@ -13,6 +13,26 @@ pub struct Caller {
     action: Action,
     key: Option<Key>,
     only: Option<ProjectId>,
+}
+
+/// On what it rests that somebody may do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// On the own roles, in the project of the thing.
+    Roles,
+    /// On a delegation, which ends at this moment unless it is taken back before.
+    Delegation(DelegationId, Timestamp),
+}
+
+impl Basis {
+    /// The delegation, if it is one.
+    #[must_use]
+    pub fn delegation(self) -> Option<DelegationId> {
+        match self {
+            Self::Roles => None,
+            Self::Delegation(id, _) => Some(id),
+        }
+    }
 }
 
 /// The key under which the request's answer is kept (`Idempotency-Key`).

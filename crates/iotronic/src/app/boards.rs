@@ -1,6 +1,6 @@
 //! Boards: look, change, give up, hand over to another machine.
 
-use crate::app::access::Caller;
+use crate::app::access::{Basis, Caller};
 use crate::app::find::find;
 use crate::app::{Error, claims, delegations};
 use crate::cloud::Cloud;
@@ -10,7 +10,7 @@ use model::delegation::Target;
 use std::time::Duration;
 use store::boards::{self, BoardChange, BoardRow, Borrower, Filter};
 use store::claims::NewClaim;
-use store::{Page, exposures};
+use store::{Page, Tx, exposures};
 use uuid::Uuid;
 
 /// The board of this id or name: one of the own project, or one that is delegated to the caller for what it wants to do.
@@ -19,19 +19,45 @@ use uuid::Uuid;
 /// There is none that the caller may see, or may do this with.
 pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<BoardRow, Error> {
     let board = reachable(cloud, caller, ident).await?;
-    match caller.may(&board.project, "board") {
-        Ok(()) => Ok(board),
-        Err(refused) => match allow(cloud, caller, &board).await {
-            Ok(()) => Ok(board),
-            // What the own roles lack is the better answer in the own project.
-            Err(_) if refused.kind() == Kind::Forbidden => Err(refused),
-            Err(none) => Err(none),
-        },
+    basis(cloud, caller, &board, "board").await?;
+    Ok(board)
+}
+
+/// On what it rests that the caller may do what it came for with a board, or with `what` of it.
+///
+/// # Errors
+/// It may not, or for this caller there is no such thing.
+pub(super) async fn basis(
+    cloud: &Cloud,
+    caller: &Caller,
+    board: &BoardRow,
+    what: &'static str,
+) -> Result<Basis, Error> {
+    let Err(refused) = caller.may(&board.project, what) else { return Ok(Basis::Roles) };
+    let target = target(&cloud.store, board).await?;
+    match delegations::reaching(&cloud.store, caller, &target, what, cloud.now()).await {
+        // What the own roles lack is the better answer in the own project.
+        Err(_) if refused.kind() == Kind::Forbidden => Err(refused),
+        found => found,
     }
 }
 
-async fn allow(cloud: &Cloud, caller: &Caller, board: &BoardRow) -> Result<(), Error> {
-    delegations::allow(cloud, caller, &target(cloud, board).await?, "board").await
+/// The same, decided in the transaction that does it, so that a right which is taken back meanwhile does nothing.
+///
+/// # Errors
+/// Nothing allows it any more.
+pub(super) async fn basis_at_commit(
+    tx: &mut Tx,
+    caller: &Caller,
+    board: &BoardRow,
+) -> Result<Basis, store::Error> {
+    const WHAT: &str = "board";
+    if caller.may(&board.project, WHAT).is_ok() {
+        return Ok(Basis::Roles);
+    }
+    let (target, now) = (target(&mut *tx, board).await?, tx.now());
+    let found = delegations::reaching(tx, caller, &target, WHAT, now).await;
+    found.map_err(|_| store::Error::NotFound { what: WHAT })
 }
 
 /// The board of this id or name, in the own project or among those that are delegated to the caller, whatever for. Whether
@@ -64,7 +90,7 @@ async fn borrowed(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<BoardRo
     };
     let mut found = Vec::new();
     for board in all {
-        let target = target(cloud, &board).await?;
+        let target = target(&cloud.store, &board).await?;
         let reaching = store::delegations::reaching(&cloud.store, user, &target, cloud.now());
         if !reaching.await?.is_empty() {
             found.push(board);
@@ -80,8 +106,11 @@ async fn borrowed(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<BoardRo
 }
 
 /// A board as delegations see it.
-pub(super) async fn target(cloud: &Cloud, board: &BoardRow) -> Result<Target, Error> {
-    let fleets = store::fleets::of_board(&cloud.store, board.id).await?;
+pub(super) async fn target<'e>(
+    from: impl store::Reader<'e>,
+    board: &BoardRow,
+) -> Result<Target, store::Error> {
+    let fleets = store::fleets::of_board(from, board.id).await?;
     Ok(Target::board(board.id, fleets, board.project.clone()))
 }
 

@@ -3,7 +3,7 @@
 //! The first of a chain is given by the project itself, that is by who may add and give up its boards; further ones by who
 //! holds one that may be passed on. What a project's own people may do never comes from here.
 
-use crate::app::access::Caller;
+use crate::app::access::{Basis, Caller};
 use crate::app::{Error, boards, find, fleets};
 use crate::cloud::Cloud;
 use api::delegations::{New, Of};
@@ -11,7 +11,7 @@ use model::access::{Action, Decision, Reach, decide};
 use model::delegation::{
     self, Delegation, Denied, Hold, MAX_DEPTH, Resource, Rights, Target, Window,
 };
-use model::{DelegationId, Invalid, Kind, UserId};
+use model::{DelegationId, Invalid, Kind, Timestamp, UserId};
 use std::collections::BTreeSet;
 use store::delegations::{self, DelegationRow, Filter};
 use store::{Page, identity};
@@ -19,32 +19,35 @@ use store::{Page, identity};
 /// The right to give a thing away for the first time.
 const GIVE: Action = Action::own("delegation:create");
 
-/// Whether the caller may do what it came for with `target` by a delegation.
+/// The delegation by which the caller may do what it came for with `target`; of several the one that lasts longest.
 ///
 /// # Errors
-/// It may not; who has no delegation that reaches the thing is told that there is none.
-pub async fn allow(
-    cloud: &Cloud,
+/// There is none; who has none that reaches the thing is told that there is no such thing.
+pub(super) async fn reaching<'e>(
+    from: impl store::Reader<'e>,
     caller: &Caller,
     target: &Target,
     what: &'static str,
-) -> Result<(), Error> {
-    let (user, now) = (&caller.principal().user, cloud.now());
+    now: Timestamp,
+) -> Result<Basis, Error> {
+    let (user, action) = (&caller.principal().user, caller.action().name);
     let mut nearest = Denied::None;
-    for row in delegations::reaching(&cloud.store, user, target, now).await? {
-        let chain = delegations::chain(&cloud.store, row.delegation.id).await?;
-        match delegation::decide(&chain, user, caller.action().name, target, now) {
-            Ok(()) => return Ok(()),
-            Err(Denied::Beyond) => nearest = Denied::Beyond,
-            Err(_) => {}
+    let mut longest: Option<&Delegation> = None;
+    let chains = delegations::reaching(from, user, target, now).await?;
+    for chain in &chains {
+        match (delegation::decide(chain, user, action, target, now), chain.first()) {
+            (Ok(()), Some(leaf)) => {
+                longest =
+                    longest.filter(|it| it.window.until() >= leaf.window.until()).or(Some(leaf));
+            }
+            (Err(Denied::Beyond), _) => nearest = Denied::Beyond,
+            _ => {}
         }
     }
-    match nearest {
-        Denied::Beyond => {
-            let text = format!("{}: {nearest}", caller.action().name);
-            Err(Error::new(Kind::Forbidden, text))
-        }
-        _ => Err(store::Error::NotFound { what }.into()),
+    match (longest, nearest) {
+        (Some(leaf), _) => Ok(Basis::Delegation(leaf.id, leaf.window.until())),
+        (None, Denied::Beyond) => Err(Error::new(Kind::Forbidden, format!("{action}: {nearest}"))),
+        (None, _) => Err(store::Error::NotFound { what }.into()),
     }
 }
 
@@ -126,7 +129,7 @@ async fn pass_on(
     target: Target,
 ) -> Result<DelegationRow, Error> {
     let held = delegations::reaching(&cloud.store, &wish.delegator, &target, cloud.now()).await?;
-    let mut held = held.into_iter().map(|row| row.delegation);
+    let mut held = held.into_iter().filter_map(|chain| chain.into_iter().next());
     let parents: Vec<Delegation> = match new.parent {
         Some(parent) => held.find(|link| link.id == parent).into_iter().collect(),
         None => held.collect(),
@@ -159,7 +162,7 @@ async fn target(cloud: &Cloud, caller: &Caller, text: &str) -> Result<Target, Er
     match text.split_once(':') {
         Some(("board", ident)) => {
             let board = boards::reachable(cloud, caller, ident).await?;
-            boards::target(cloud, &board).await
+            Ok(boards::target(&cloud.store, &board).await?)
         }
         Some(("fleet", ident)) => {
             let fleet = fleets::get(cloud, caller, ident).await?;
@@ -275,8 +278,9 @@ pub async fn revoke(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<u64, 
     let id = row.delegation.id;
     let ended = cloud
         .store
-        .write(move |tx| Box::pin(async move { delegations::revoke(tx, id, &user).await }));
-    Ok(ended.await?)
+        .write(move |tx| Box::pin(async move { delegations::revoke(tx, id, &user).await }))
+        .await?;
+    Ok(ended)
 }
 
 #[cfg(test)]

@@ -238,6 +238,20 @@ pub async fn disable(
 ) -> Result<OperationRow, Error> {
     let (board, service) = both(cloud, caller, board, service).await?;
     let exposure = exposed(cloud, &board, &service).await?;
+    close(cloud, board, exposure, order).await
+}
+
+/// The same for an exposure that was looked up already.
+///
+/// # Errors
+/// It is not enabled.
+pub(super) async fn close(
+    cloud: &Cloud,
+    board: BoardRow,
+    exposure: ExposureRow,
+    order: Order,
+) -> Result<OperationRow, Error> {
+    let service = exposure.service;
     let order = order.at_once(cloud, board.id);
     let wanted = order.clone();
     let row = cloud
@@ -245,13 +259,13 @@ pub async fn disable(
         .write(move |tx| {
             Box::pin(async move {
                 let disabling = ExposureState::Disabling;
-                exposures::set_state(tx, board.id, exposure.service, disabling).await?;
+                exposures::set_state(tx, board.id, service, disabling).await?;
                 let call = Call::ServiceDisable(self::service(&exposure));
                 submit(tx, &order, &board, &call).await
             })
         })
         .await?;
-    cloud.ingress.close(row.board, service.id);
+    cloud.ingress.close(row.board, service);
     given(cloud, &wanted, row).await
 }
 

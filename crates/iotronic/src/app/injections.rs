@@ -7,7 +7,7 @@ use crate::cloud::Cloud;
 use api::plugins::{InjectMany, Run, Status};
 use model::label::Selector;
 use model::plugin::{InjectionState, Mode, OnBoot};
-use model::{Invalid, Kind, OperationId};
+use model::{Invalid, Kind, OperationId, PluginId};
 use rpc::plugin::{Inject, Limits, Plugin};
 use rpc::{Call, Method};
 use serde_json::Value;
@@ -202,6 +202,19 @@ pub async fn remove(
     order: Order,
 ) -> Result<OperationRow, Error> {
     let (board, plugin, _) = on_board(cloud, caller, board, plugin).await?;
+    take_off(cloud, board, plugin.id, order).await
+}
+
+/// The same for a board and plugin that were looked up already.
+///
+/// # Errors
+/// The board does not have it.
+pub(super) async fn take_off(
+    cloud: &Cloud,
+    board: BoardRow,
+    plugin: PluginId,
+    order: Order,
+) -> Result<OperationRow, Error> {
     let order = order.at_once(cloud, board.id);
     let wanted = order.clone();
     let row = cloud
@@ -212,8 +225,8 @@ pub async fn remove(
                     state: Some(InjectionState::Removing),
                     ..InjectionChange::default()
                 };
-                injections::update(tx, board.id, plugin.id, removing).await?;
-                submit(tx, &order, &board, &Call::PluginRemove(plugin.id)).await
+                injections::update(tx, board.id, plugin, removing).await?;
+                submit(tx, &order, &board, &Call::PluginRemove(plugin)).await
             })
         })
         .await?;

@@ -16,6 +16,7 @@ mod find;
 pub mod fleets;
 pub mod ifconfig;
 pub mod injections;
+pub mod lapses;
 pub mod load;
 pub mod operations;
 pub mod plugins;
@@ -25,6 +26,7 @@ pub mod replacement;
 pub mod requests;
 pub mod services;
 pub mod settle;
+pub mod standing;
 pub mod system;
 pub mod terminals;
 

@@ -5,7 +5,7 @@
 
 use crate::app::access::{Caller, Key};
 use crate::app::settle::settle;
-use crate::app::{Error, delegations};
+use crate::app::{Error, lapses};
 use crate::boards::GOES_ON;
 use crate::cloud::Cloud;
 use api::operations::{
@@ -15,7 +15,7 @@ use api::operations::{
 use api::page::Direction;
 use model::board::Status;
 use model::operation::{Outcome, State};
-use model::{BoardId, Invalid, OperationId, ProjectId, UserId};
+use model::{BoardId, DelegationId, Invalid, OperationId, ProjectId, UserId};
 use rpc::call::Nature;
 use rpc::{Call, Method};
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ const CLOUD: &str = "cloud";
 /// What a command carries along, whatever it is.
 #[derive(Debug, Clone)]
 pub struct Order {
-    user: UserId,
+    by: Option<Caller>,
     key: Option<Key>,
     deadline: Duration,
     wait: Duration,
@@ -51,12 +51,24 @@ impl Order {
             return Err(Invalid::new(format!("deadline {deadline} is not 1 to {MAX_DEADLINE_S}")));
         }
         Ok(Self {
-            user: caller.principal().user.clone(),
+            by: Some(caller.clone()),
             key: caller.key().cloned(),
             deadline: Duration::from_secs(deadline),
             wait: patience(commanding.wait)?,
             start: Start::Pending,
         })
+    }
+
+    /// What the cloud wants by itself.
+    #[must_use]
+    pub(super) fn of_the_cloud() -> Self {
+        Self {
+            by: None,
+            key: None,
+            deadline: Duration::from_secs(DEFAULT_DEADLINE_S),
+            wait: Duration::ZERO,
+            start: Start::Pending,
+        }
     }
 
     /// To be sent by the commit that stores it, where the board is there and nothing else is open for it.
@@ -66,10 +78,20 @@ impl Order {
         Self { start: if is_there { Start::SentIfFirst } else { Start::Pending }, ..self }
     }
 
-    /// Who gives it.
+    /// Who gives it; none when the cloud itself does.
     #[must_use]
-    pub fn user(&self) -> &UserId {
-        &self.user
+    pub fn user(&self) -> Option<&UserId> {
+        self.by.as_ref().map(|caller| &caller.principal().user)
+    }
+
+    /// By which delegation it may be given for a board, if by one.
+    async fn delegation(
+        &self,
+        tx: &mut Tx,
+        board: &BoardRow,
+    ) -> Result<Option<DelegationId>, store::Error> {
+        let Some(caller) = &self.by else { return Ok(None) };
+        Ok(super::boards::basis_at_commit(tx, caller, board).await?.delegation())
     }
 
     /// For a request that gives several commands, whose answer is none of them.
@@ -115,10 +137,12 @@ pub(super) async fn submit_part(
     call: &Call,
     main: Option<OperationId>,
 ) -> Result<OperationRow, store::Error> {
-    // It may have been given up since it was read.
-    if boards::by_id(&mut *tx, None, board.id).await?.status == Status::Decommissioned {
+    // It may have been given up or moved since it was read.
+    let now = boards::by_id(&mut *tx, None, board.id).await?;
+    if now.status == Status::Decommissioned {
         return Err(store::Error::Conflict("the board is decommissioned; claim a new one".into()));
     }
+    let delegation = order.delegation(tx, &now).await?;
     let new = NewOperation {
         id: OperationId::new(),
         project: board.project.clone(),
@@ -126,16 +150,18 @@ pub(super) async fn submit_part(
         method: call.method().word().to_owned(),
         arguments: Value::Array(call.arguments()),
         idempotent: call.method().nature() != Nature::Once,
-        created_by: Some(order.user.clone()),
+        created_by: order.user().cloned(),
         deadline: tx.now().after(order.deadline),
         subject: subject(call),
         start: order.start,
         main,
+        delegation,
     };
     let row = operations::submit(tx, new).await?;
-    if let Some(Key(key)) = &order.key {
+    lapses::note(tx, board.id, call, delegation).await?;
+    if let (Some(Key(key)), Some(user)) = (&order.key, order.user()) {
         let body = json!(view(row.clone())).to_string();
-        idempotency::finish(tx, key, &order.user, 202, &body).await?;
+        idempotency::finish(tx, key, user, 202, &body).await?;
     }
     Ok(row)
 }
@@ -254,15 +280,13 @@ async fn word(cloud: &Cloud, id: OperationId) -> Result<Option<String>, Error> {
 pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<OperationRow, Error> {
     let id = ident.parse().map_err(|_| store::Error::NotFound { what: "operation" })?;
     let row = operations::get(&cloud.store, None, id).await?;
-    if let Err(refused) = caller.may(&row.project, "operation") {
-        if refused.kind() == model::Kind::Forbidden {
-            return Err(refused);
+    match caller.may(&row.project, "operation") {
+        Err(refused) if refused.kind() == model::Kind::NotFound => {
+            let board = boards::by_id(&cloud.store, None, row.board).await?;
+            super::boards::basis(cloud, caller, &board, "operation").await.map(|_| row)
         }
-        let board = boards::by_id(&cloud.store, None, row.board).await?;
-        let target = super::boards::target(cloud, &board).await?;
-        delegations::allow(cloud, caller, &target, "operation").await?;
+        decided => decided.map(|()| row),
     }
-    Ok(row)
 }
 
 /// The operation with its history, once it has ended or `patience` is over.
@@ -327,6 +351,14 @@ fn request(text: &str) -> Result<OperationId, Invalid> {
 /// There is none that the caller may see, or it has ended.
 pub async fn cancel(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<OperationRow, Error> {
     let id = get(cloud, caller, ident).await?.id;
+    withdraw(cloud, id).await
+}
+
+/// The same for an operation that was looked up already.
+///
+/// # Errors
+/// It has ended.
+pub(super) async fn withdraw(cloud: &Cloud, id: OperationId) -> Result<OperationRow, Error> {
     let row = cloud
         .store
         .write(move |tx| {

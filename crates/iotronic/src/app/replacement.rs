@@ -52,6 +52,7 @@ async fn give(tx: &mut Tx, board: &BoardRow, call: &Call) -> Result<(), Error> {
         subject: crate::app::operations::subject(call),
         start: Start::Pending,
         main: None,
+        delegation: None,
     };
     operations::submit(tx, new).await.map(|_| ())
 }

@@ -24,7 +24,7 @@ pub(super) async fn begin(
     method: Method,
 ) -> Result<OperationId, store::Error> {
     let id = OperationId::new();
-    let created_by = Some(order.user().clone());
+    let created_by = order.user().cloned();
     let action = method.word().to_owned();
     requests::create(tx, &NewRequest { id, project, fleet, action, created_by }).await?;
     Ok(id)

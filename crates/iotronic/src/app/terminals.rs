@@ -1,12 +1,14 @@
 //! Terminals: a shell on a board, asked for on its control channel and carried by its data link.
 //!
-//! Invariants: a terminal is opened only for who may, and ends within [`RECHECK`] of losing that; both its begin and its end
+//! Invariants: a terminal is opened only for who may, and ends when that is lost ([`Standing`]); both its begin and its end
 //! stand in the event log with who it was and from where. Deliberately not here: the WebSocket (`http/terminals`), and whether
 //! the board lets anybody in at all, which its owner decides there.
 
 use crate::app::access::Caller;
+use crate::app::standing::Standing;
 use crate::app::{Error, boards, devices};
 use crate::cloud::Cloud;
+use crate::identity::sessions::stream_end;
 use crate::identity::tokens::Statement;
 use model::board::Status;
 use model::{Kind, ProjectId};
@@ -25,8 +27,6 @@ use uuid::Uuid;
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the link, which the board says stands, may take to be seen here, and how long the channel.
 const LINK_PATIENCE: Duration = Duration::from_secs(5);
-/// How often it is asked whether whoever opened a terminal still may.
-pub const RECHECK: Duration = Duration::from_secs(2);
 
 /// Whoever asks for a terminal, and of which board.
 pub struct Asked {
@@ -130,30 +130,12 @@ impl Asked {
 }
 
 impl Terminal {
-    /// Whether whoever opened it still may. To be asked at least every [`RECHECK`].
-    ///
-    /// # Errors
-    /// They may not any more; why.
-    pub async fn recheck(&self) -> Result<(), Fault> {
+    /// The right of whoever opened it to go on.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
         let Asked { cloud, caller, said, board, .. } = &self.asked;
-        let over = |kind, text: &str| Err(Fault::new(kind, text));
-        if cloud.now() >= said.expires_at {
-            return over(Kind::Unauthenticated, "your sign-in has expired; sign in again");
-        }
-        let grant = match cloud.sign_in.grant(&cloud.store, said, cloud.now()).await {
-            Ok(Some(grant)) => grant,
-            Ok(None) => return over(Kind::Unauthenticated, "your sign-in is not valid any more"),
-            // Without an answer nobody stays in.
-            Err(_) => return over(Kind::Internal, "the cloud cannot tell whether you still may"),
-        };
-        let caller = Caller::about_a_board(grant, caller.action());
-        match boards::get(cloud, &caller, &board.id.to_string()).await {
-            Ok(now) if now.status != Status::Decommissioned => Ok(()),
-            Err(error) if error.kind() != Kind::NotFound => {
-                over(error.kind(), &format!("your rights have changed: {error}"))
-            }
-            _ => over(Kind::NotFound, "the board was given up, or is not lent to you any more"),
-        }
+        let until = stream_end(said, cloud.token_life());
+        Standing::new(cloud, caller.clone(), said.clone(), board.id, until)
     }
 
     /// Writes its end into the event log.

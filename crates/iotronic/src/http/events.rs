@@ -85,6 +85,7 @@ struct Follower {
     said: Statement,
     until: Timestamp,
     commits: watch::Receiver<i64>,
+    grants: watch::Receiver<u64>,
     after: i64,
     first: First,
     next_look: Instant,
@@ -116,6 +117,7 @@ fn follow(
         until: stream_end(&said, cloud.token_life()),
         scope: caller.scope().cloned(),
         next_look: Instant::now(),
+        grants: cloud.sign_in.watch(),
         cloud,
         said,
         commits,
@@ -150,7 +152,13 @@ impl Follower {
         if !frames.is_empty() || events::last_seq(&self.cloud.store) > self.after {
             return Some(frames);
         }
-        match self.cloud.shutdown.until(timeout(sse::SILENCE, self.commits.changed())).await? {
+        let commit = timeout(sse::SILENCE, self.commits.changed());
+        let change = tokio::select! {
+            // Whether the reader may go on is asked at the next step.
+            Ok(()) = self.grants.changed() => return Some(String::new()),
+            change = self.cloud.shutdown.until(commit) => change?,
+        };
+        match change {
             // An empty chunk is not sent.
             Ok(Ok(())) => Some(String::new()),
             Ok(Err(_)) => None,

@@ -3,6 +3,7 @@
 //! The stream ends as that of events does: with its token, or with the right to look.
 
 use crate::app::access::Caller;
+use crate::app::standing::Standing;
 use crate::app::{boards, load};
 use crate::cloud::Cloud;
 use crate::http::answer::Answer;
@@ -10,7 +11,6 @@ use crate::http::extract::{Path, Query, SignedIn, within};
 use crate::http::page;
 use crate::http::sse::{self, Place, Places};
 use crate::identity::sessions::stream_end;
-use crate::identity::tokens::Statement;
 use api::Page;
 use api::load::{DEFAULT_HOURS, MAX_HOURS, Reading, Sample};
 use axum::extract::State;
@@ -40,7 +40,9 @@ pub(crate) async fn read(
         let board = boards::get(&cloud, &caller, &board).await?;
         let reports = cloud.boards.follow_load(board.id);
         let place = places.take()?;
-        return Ok(sse::answer(follow(Follower { cloud, said, reports, _place: place })));
+        let until = stream_end(&said, cloud.token_life());
+        let standing = Standing::new(&cloud, caller, said, board.id, until);
+        return Ok(sse::answer(follow(Follower { cloud, standing, reports, _place: place })));
     }
     let hours = within("hours", reading.hours, DEFAULT_HOURS, 1..=MAX_HOURS)?;
     let samples = load::history(&cloud, &caller, &board, hours).await?;
@@ -49,7 +51,7 @@ pub(crate) async fn read(
 
 struct Follower {
     cloud: Cloud,
-    said: Statement,
+    standing: Standing,
     reports: Receiver<store::load::Sample>,
     _place: Place,
 }
@@ -65,10 +67,11 @@ impl Follower {
     /// The next report, or a comment after some silence; none when the stream ends.
     async fn next(&mut self) -> Option<String> {
         let next = timeout(sse::SILENCE, self.reports.recv());
-        let came = self.cloud.shutdown.until(next).await?;
-        if !self.may_go_on().await {
-            return None;
-        }
+        let came = tokio::select! {
+            biased;
+            _ = self.standing.lost() => return None,
+            came = self.cloud.shutdown.until(next) => came?,
+        };
         let mut frames = String::new();
         match came {
             Ok(Ok(sample)) => {
@@ -79,12 +82,6 @@ impl Follower {
             Ok(Err(RecvError::Closed)) => return None,
         }
         Some(frames)
-    }
-
-    async fn may_go_on(&self) -> bool {
-        let (cloud, now) = (&self.cloud, self.cloud.now());
-        let grant = cloud.sign_in.grant(&cloud.store, &self.said, now).await;
-        matches!(grant, Ok(Some(_))) && now < stream_end(&self.said, cloud.token_life())
     }
 }
 

@@ -4,6 +4,7 @@
 //! stream stays open and goes on where it stopped.
 
 use crate::app::access::Caller;
+use crate::app::standing::Standing;
 use crate::app::{boards, devices, injections};
 use crate::cloud::Cloud;
 use crate::http::answer::{Answer, Failure};
@@ -124,6 +125,12 @@ impl Log {
         })
     }
 
+    fn standing(&self) -> Standing {
+        let until = stream_end(&self.said, self.cloud.token_life());
+        let (caller, said) = (self.caller.clone(), self.said.clone());
+        Standing::new(&self.cloud, caller, said, self.board.id, until)
+    }
+
     /// Waits until something happens to some board, or for a while.
     async fn board_is_back(&self) -> Option<()> {
         let mut commits = self.cloud.store.watch_events();
@@ -135,12 +142,6 @@ impl Log {
             Ok(Err(_)) => None,
             Ok(Ok(())) | Err(_) => Some(()),
         }
-    }
-
-    async fn may_go_on(&self) -> bool {
-        let now = self.cloud.now();
-        let grant = self.cloud.sign_in.grant(&self.cloud.store, &self.said, now).await;
-        matches!(grant, Ok(Some(_))) && now < stream_end(&self.said, self.cloud.token_life())
     }
 }
 
@@ -165,9 +166,19 @@ impl Follower {
         if let Some(lines) = self.pending.take() {
             return Some(self.frames(lines));
         }
-        if matches!(self.flow, Flow::Over) || !self.log.may_go_on().await {
+        if matches!(self.flow, Flow::Over) {
             return None;
         }
+        let standing = self.log.standing();
+        tokio::select! {
+            biased;
+            _ = standing.lost() => None,
+            frames = self.more() => frames,
+        }
+    }
+
+    /// What the board answers, as soon as there is something.
+    async fn more(&mut self) -> Option<String> {
         let read = Read { after: self.next, limit: self.limit, wait_ms: POLL_MS };
         let shutdown = self.log.cloud.shutdown.clone();
         match shutdown.until(self.log.read(read)).await? {

@@ -5,7 +5,7 @@
 //! in the last text message, and the event log too.
 
 use crate::app::access::Caller;
-use crate::app::terminals::{self, Asked, RECHECK, Terminal};
+use crate::app::terminals::{self, Asked, Terminal};
 use crate::cloud::Cloud;
 use crate::http::Peer;
 use crate::http::answer::{Answer, Failure};
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tunnel::{Channel, ChannelError};
 use websocket::{CloseReason, Limits, Message, WebSocket};
 
@@ -216,25 +216,18 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send>(
     terminal: &Terminal,
     client: &mut Client<S>,
 ) -> Ending {
-    let rights = async {
-        loop {
-            sleep(RECHECK).await;
-            if let Err(fault) = terminal.recheck().await {
-                return fault;
-            }
-        }
-    };
+    let standing = terminal.standing();
     let mut relay = Relay::new(&terminal.channel, client.watch);
     let ended = tokio::select! {
         biased;
         () = cloud.shutdown.begun() => return Ending::Ours(stopping()),
-        fault = rights => return Ending::Ours(fault),
+        fault = standing.lost() => return Ending::Ours(fault),
         ended = relay.run(client) => ended,
     };
     match ended {
         Ok(ending) => ending,
         // A board that is given up loses its link first.
-        Err(Lost) => Ending::Ours(terminal.recheck().await.err().unwrap_or_else(|| {
+        Err(Lost) => Ending::Ours(standing.check().await.err().unwrap_or_else(|| {
             Fault::new(Kind::Unreachable, "the board's link was lost; open another terminal")
         })),
     }

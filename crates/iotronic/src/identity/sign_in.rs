@@ -21,6 +21,7 @@ use std::time::Duration;
 use store::identity::{self, CredentialRow, UserRow};
 use store::{Error as StoreError, Store};
 use subtle::ConstantTimeEq as _;
+use tokio::sync::watch;
 
 /// Grants kept in memory; at the bound all are looked up anew.
 const MAX_GRANTS: usize = 10_000;
@@ -40,6 +41,7 @@ struct Inner {
     grants: Mutex<HashMap<Key, Arc<Grant>>>,
     generation: AtomicU64,
     ended: Ended,
+    changes: watch::Sender<u64>,
 }
 
 type Key = (UserId, ProjectId, Option<CredentialId>);
@@ -134,11 +136,23 @@ impl SignIn {
     pub fn forget_grants(&self) {
         self.0.generation.fetch_add(1, Ordering::SeqCst);
         self.grants().clear();
+        self.tell();
+    }
+
+    /// Changes whenever somebody may have lost a role or a sign-in.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.0.changes.subscribe()
+    }
+
+    fn tell(&self) {
+        self.0.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// Ends a token, and all renewals of the same session, before their time.
     pub fn end(&self, said: &Statement, now: Timestamp) {
         self.0.ended.add(said, now);
+        self.tell();
     }
 
     /// What a token's bearer is and may do now; none when that is nothing any more.

@@ -4,7 +4,7 @@ mod deadlines;
 mod retention;
 mod sweep;
 
-use crate::app::exposures;
+use crate::app::{exposures, lapses};
 use crate::cloud::Cloud;
 use base::tasks::Tasks;
 use futures_util::FutureExt as _;
@@ -22,5 +22,6 @@ pub fn start(cloud: &Cloud, tasks: &Tasks) {
     until_stop("deadlines", deadlines::run(cloud.clone()).boxed());
     until_stop("retention", retention::run(cloud.clone()).boxed());
     until_stop("sweep", sweep::run(cloud.clone()).boxed());
+    until_stop("lapses", lapses::watch(cloud.clone()).boxed());
     until_stop("removed exposures", exposures::close_removed(cloud.clone()).boxed());
 }

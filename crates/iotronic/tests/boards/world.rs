@@ -187,6 +187,7 @@ impl World {
             subject: subject.map(|subject| json!({ "plugin": subject })),
             start: store::operations::Start::Pending,
             main: None,
+            delegation: None,
         };
         let id = new.id;
         let job = self

@@ -13,6 +13,7 @@ mod cors;
 mod delegations;
 mod errors;
 mod identity;
+mod lapses;
 mod load;
 #[path = "../boards/machine.rs"]
 #[allow(dead_code, reason = "shared with the tests of boards, which use all of it")]

@@ -12,7 +12,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
 /// Reads a stream on a thread of its own; it ends with the world.
-fn stream(world: &World, who: &Somebody, path: &str, last: Option<&str>) -> Receiver<Sent> {
+pub(crate) fn stream(
+    world: &World,
+    who: &Somebody,
+    path: &str,
+    last: Option<&str>,
+) -> Receiver<Sent> {
     let client = Client::new(&world.cloud().public_url, &Trust::Public).unwrap();
     let client = client.with_token(who.token.clone());
     let (path, last) = (path.to_owned(), last.map(str::to_owned));

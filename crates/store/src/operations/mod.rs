@@ -23,7 +23,7 @@ pub use trim::trim;
 use crate::sql::{Reader, Row, Statement, json, one};
 use crate::{Error, Tx};
 use model::operation::{Event, Fault, State};
-use model::{BoardId, Invalid, OperationId, ProjectId, Timestamp, UserId};
+use model::{BoardId, DelegationId, Invalid, OperationId, ProjectId, Timestamp, UserId};
 use serde_json::Value;
 use std::fmt;
 use std::str::FromStr;
@@ -112,6 +112,8 @@ pub struct OperationRow {
     pub subject: Option<Value>,
     /// The request to many boards that it is a part of.
     pub main: Option<OperationId>,
+    /// The delegation by which it was asked for.
+    pub delegation: Option<DelegationId>,
     /// Grows with every change (ETag).
     pub revision: i64,
     /// Whether the board is an upstream one.
@@ -141,6 +143,8 @@ pub struct NewOperation {
     pub subject: Option<Value>,
     /// The request to many boards that it is a part of.
     pub main: Option<OperationId>,
+    /// The delegation by which it is asked for.
+    pub delegation: Option<DelegationId>,
     /// How it begins.
     pub start: Start,
 }
@@ -155,13 +159,13 @@ pub enum Start {
 }
 
 const SELECT: &str = "SELECT id, project, board, kind, method, arguments, state, idempotent, created_by, created_at, \
-     deadline, sent_at, ended_at, result, fault, attempts, cancel_requested, subject, revision, main, \
+     deadline, sent_at, ended_at, result, fault, attempts, cancel_requested, subject, revision, main, delegation, \
      EXISTS (SELECT 1 FROM upstream_boards u WHERE u.board = operations.board AND u.legacy = 1) AS legacy \
      FROM operations WHERE 1 = 1";
 
 /// As [`SELECT`], without what may be large: a list of a thousand rows must not fill the memory.
 const SELECT_LIGHT: &str = "SELECT id, project, board, kind, method, 'null' AS arguments, state, idempotent, created_by, \
-     created_at, deadline, sent_at, ended_at, NULL AS result, fault, attempts, cancel_requested, subject, revision, main, \
+     created_at, deadline, sent_at, ended_at, NULL AS result, fault, attempts, cancel_requested, subject, revision, main, delegation, \
      EXISTS (SELECT 1 FROM upstream_boards u WHERE u.board = operations.board AND u.legacy = 1) AS legacy \
      FROM operations WHERE 1 = 1";
 
@@ -175,8 +179,8 @@ pub async fn submit(tx: &mut Tx, new: NewOperation) -> Result<OperationRow, Erro
     let statement = Statement::new(
         "store an operation",
         "INSERT INTO operations (id, project, board, kind, method, arguments, state, idempotent, created_by, created_at, \
-         deadline, attempts, cancel_requested, subject, revision, main) \
-         VALUES ($1, $2, $3, 'command', $4, $5, 'pending', $6, $7, $8, $9, 0, 0, $10, 1, $11)",
+         deadline, attempts, cancel_requested, subject, revision, main, delegation) \
+         VALUES ($1, $2, $3, 'command', $4, $5, 'pending', $6, $7, $8, $9, 0, 0, $10, 1, $11, $12)",
     )
     .bind(new.id)
     .bind(&new.project)
@@ -188,7 +192,8 @@ pub async fn submit(tx: &mut Tx, new: NewOperation) -> Result<OperationRow, Erro
     .bind(now)
     .bind(new.deadline)
     .bind(new.subject.as_ref().map(json).transpose()?)
-    .bind(new.main);
+    .bind(new.main)
+    .bind(new.delegation);
     let done = tx.execute(statement).await;
     done.map_err(|error| error.missing_as("board").duplicate_as(WHAT, "id"))?;
     let row = get(&mut *tx, None, new.id).await?;
@@ -250,6 +255,7 @@ fn read(row: &Row) -> Result<OperationRow, Error> {
         cancel_requested: row.yes("cancel_requested")?,
         subject: row.json_optional("subject")?,
         main: row.parse_optional("main")?,
+        delegation: row.parse_optional("delegation")?,
         revision: row.int("revision")?,
         legacy: row.yes("legacy")?,
     })

@@ -36,6 +36,7 @@ pub(crate) struct Writer {
     pub(crate) tx: Tx,
     pub(crate) queue: Arc<Queue>,
     pub(crate) seen: watch::Sender<i64>,
+    pub(crate) rights: watch::Sender<u64>,
     pub(crate) endings: Arc<Endings>,
     pub(crate) faults: Option<Arc<dyn Faults>>,
     pub(crate) file: PathBuf,
@@ -126,6 +127,9 @@ impl Writer {
         let last = self.tx.last_seq();
         if last > before.last_seq {
             self.seen.send_replace(last);
+        }
+        if self.tx.mark().rights > before.rights {
+            self.rights.send_replace(self.tx.mark().rights);
         }
         for operation in self.tx.take_ended() {
             self.endings.tell(operation);

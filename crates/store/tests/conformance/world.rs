@@ -159,6 +159,7 @@ impl World {
             subject: None,
             start: store::operations::Start::Pending,
             main: None,
+            delegation: None,
         }
     }
 

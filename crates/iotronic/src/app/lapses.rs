@@ -1,0 +1,100 @@
+//! Lapses: what rested on a delegation ends with it, within [`PERIOD`] of its time and at once when it is revoked.
+//!
+//! Terminals and streams look after themselves ([`crate::app::standing`]); here is what stands in the store: open operations
+//! are withdrawn, enabled services closed, plugins that a borrower put on a board taken off and those that one started
+//! stopped. Each step is repeated until the store no longer shows the thing; a board that refuses is asked again after
+//! [`PATIENCE`].
+
+use crate::app::operations::{self, Order};
+use crate::app::{Error, exposures, injections};
+use crate::cloud::Cloud;
+use model::{BoardId, DelegationId, Timestamp};
+use rpc::Call;
+use std::collections::HashMap;
+use std::time::Duration;
+use store::lapses::{self, Lapsed};
+use store::{Tx, boards};
+
+/// How late the end of a delegation may be noticed.
+const PERIOD: Duration = Duration::from_millis(500);
+/// After this the same thing is asked to end again.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Looks for lapsed things as long as the cloud runs.
+pub async fn watch(cloud: Cloud) {
+    let mut rights = cloud.store.watch_rights();
+    let mut period = tokio::time::interval(PERIOD);
+    let mut told = HashMap::new();
+    loop {
+        tokio::select! {
+            _ = period.tick() => {}
+            Ok(()) = rights.changed() => {}
+        }
+        if let Err(error) = cut(&cloud, &mut told).await {
+            tracing::error!(%error, "what rested on delegations that are over could not be ended");
+        }
+    }
+}
+
+/// Ends what has lapsed, but for what was told so a moment ago.
+async fn cut(cloud: &Cloud, told: &mut HashMap<Lapsed, Timestamp>) -> Result<(), Error> {
+    let now = cloud.now();
+    let lapsed = lapses::lapsed(&cloud.store, now).await?;
+    told.retain(|_, at| now < at.after(PATIENCE));
+    for thing in lapsed {
+        if told.contains_key(&thing) {
+            continue;
+        }
+        told.insert(thing, now);
+        if let Err(error) = end(cloud, thing).await {
+            tracing::warn!(?thing, %error, "what rested on a delegation that is over did not end");
+        }
+    }
+    Ok(())
+}
+
+async fn end(cloud: &Cloud, thing: Lapsed) -> Result<(), Error> {
+    let order = Order::of_the_cloud();
+    match thing {
+        Lapsed::Operation(_, operation) => operations::withdraw(cloud, operation).await.map(|_| ()),
+        Lapsed::Exposure(board, service) => {
+            let exposure = store::exposures::get(&cloud.store, board, service).await?;
+            let board = boards::by_id(&cloud.store, None, board).await?;
+            exposures::close(cloud, board, exposure, order).await.map(|_| ())
+        }
+        Lapsed::Injection(board, plugin) => {
+            let board = boards::by_id(&cloud.store, None, board).await?;
+            injections::take_off(cloud, board, plugin, order).await.map(|_| ())
+        }
+        Lapsed::Run(board, plugin) => {
+            let board = boards::by_id(&cloud.store, None, board).await?;
+            let stop = rpc::plugin::Stop { plugin, delay: 0 };
+            operations::command(cloud, order, board, Call::PluginStop(stop)).await.map(|_| ())
+        }
+    }
+}
+
+/// Notes on what it rests that a command was given.
+///
+/// # Errors
+/// The database failed.
+pub(super) async fn note(
+    tx: &mut Tx,
+    board: BoardId,
+    call: &Call,
+    delegation: Option<DelegationId>,
+) -> Result<(), store::Error> {
+    match call {
+        Call::ServiceEnable(enable) if delegation.is_some() => {
+            lapses::exposure_rests_on(tx, (board, enable.service.uuid), delegation).await
+        }
+        // The owner's own word counts from then on.
+        Call::PluginInject(inject) => {
+            lapses::injection_rests_on(tx, (board, inject.plugin.uuid), delegation).await
+        }
+        Call::PluginStart(run) | Call::PluginReboot(run) => {
+            lapses::run_rests_on(tx, (board, run.plugin), delegation).await
+        }
+        _ => Ok(()),
+    }
+}

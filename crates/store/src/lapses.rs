@@ -1,0 +1,98 @@
+//! What rests on delegations, and which of it has lost its ground.
+//!
+//! Invariant: whatever somebody did by a delegation names it; what the project's own people do names none, and takes over
+//! what a borrower did before. Ending what has lapsed is the cloud's.
+
+use crate::sql::{Reader, Row, Statement, all};
+use crate::{Error, Tx};
+use model::{BoardId, DelegationId, OperationId, PluginId, ServiceId, Timestamp};
+
+/// Most lapsed things of one look; look again for more.
+pub const BATCH: u32 = 1000;
+
+/// Something that rested on a delegation that is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lapsed {
+    /// An open operation.
+    Operation(BoardId, OperationId),
+    /// A service that is enabled on a board.
+    Exposure(BoardId, ServiceId),
+    /// A plugin that was put on a board.
+    Injection(BoardId, PluginId),
+    /// A plugin that was started.
+    Run(BoardId, PluginId),
+}
+
+/// Notes on what an exposure rests.
+///
+/// # Errors
+/// The database failed.
+pub async fn exposure_rests_on(
+    tx: &mut Tx,
+    (board, service): (BoardId, ServiceId),
+    delegation: Option<DelegationId>,
+) -> Result<(), Error> {
+    let text = "UPDATE exposures SET delegation = $1 WHERE board = $2 AND service = $3";
+    let statement = Statement::new("note on what an exposure rests", text);
+    tx.execute(statement.bind(delegation).bind(board).bind(service)).await.map(|_| ())
+}
+
+/// Notes on what an injection rests.
+///
+/// # Errors
+/// The database failed.
+pub async fn injection_rests_on(
+    tx: &mut Tx,
+    (board, plugin): (BoardId, PluginId),
+    delegation: Option<DelegationId>,
+) -> Result<(), Error> {
+    let text = "UPDATE injections SET delegation = $1 WHERE board = $2 AND plugin = $3";
+    let statement = Statement::new("note on what an injection rests", text);
+    tx.execute(statement.bind(delegation).bind(board).bind(plugin)).await.map(|_| ())
+}
+
+/// Notes on what it rests that a plugin runs.
+///
+/// # Errors
+/// The database failed.
+pub async fn run_rests_on(
+    tx: &mut Tx,
+    (board, plugin): (BoardId, PluginId),
+    delegation: Option<DelegationId>,
+) -> Result<(), Error> {
+    let text = "UPDATE injections SET run_delegation = $1 WHERE board = $2 AND plugin = $3";
+    let statement = Statement::new("note on what a run rests", text);
+    tx.execute(statement.bind(delegation).bind(board).bind(plugin)).await.map(|_| ())
+}
+
+/// What rests on a delegation that is revoked or over at this moment, or of a fleet that the board has left, and has not been
+/// told to end.
+///
+/// # Errors
+/// The database failed.
+pub async fn lapsed<'e>(from: impl Reader<'e>, now: Timestamp) -> Result<Vec<Lapsed>, Error> {
+    let text = "WITH resting AS (\
+             SELECT 'operation' AS noun, board, id AS thing, delegation FROM operations \
+             WHERE delegation IS NOT NULL AND state IN ('pending', 'running') AND cancel_requested = 0 \
+             UNION ALL SELECT 'exposure', board, service, delegation FROM exposures \
+             WHERE delegation IS NOT NULL AND state <> 'disabling' \
+             UNION ALL SELECT 'injection', board, plugin, delegation FROM injections \
+             WHERE delegation IS NOT NULL AND state <> 'removing' \
+             UNION ALL SELECT 'run', board, plugin, run_delegation FROM injections \
+             WHERE run_delegation IS NOT NULL AND state <> 'removing' AND run_state <> 'stopped') \
+         SELECT noun, r.board, thing FROM resting r JOIN delegations d ON d.id = r.delegation \
+         WHERE d.revoked_at IS NOT NULL OR d.ends_at <= $1 OR (d.resource LIKE 'fleet:%' AND NOT EXISTS (\
+             SELECT 1 FROM fleet_members m WHERE m.board = r.board AND 'fleet:' || m.fleet = d.resource)) LIMIT $2";
+    let statement = Statement::new("look for what has lapsed", text).bind(now).bind(BATCH);
+    all(from, statement, read).await
+}
+
+fn read(row: &Row) -> Result<Lapsed, Error> {
+    let board = row.parse("board")?;
+    match row.text("noun")?.as_str() {
+        "operation" => Ok(Lapsed::Operation(board, row.parse("thing")?)),
+        "exposure" => Ok(Lapsed::Exposure(board, row.parse("thing")?)),
+        "injection" => Ok(Lapsed::Injection(board, row.parse("thing")?)),
+        _ => Ok(Lapsed::Run(board, row.parse("thing")?)),
+    }
+}
