@@ -20,13 +20,16 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
 const DATABASE: &str = "cloud.db";
 const LOCK: &str = "lock";
 /// How long a statement waits for a lock of the database before it fails; only checkpoints can hold one.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// How long a folder that another process has is tried again.
+const LOCK_PATIENCE: Duration = Duration::from_millis(500);
+const LOCK_STEP: Duration = Duration::from_millis(10);
 /// Prepared statements kept for each connection; more are prepared again.
 const STATEMENTS: usize = 256;
 /// Pages of the file that a connection keeps, in KiB; the system keeps all of them that fit.
@@ -242,12 +245,22 @@ fn folder(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     move |source| Error::Folder { path, source }
 }
 
+/// A process that ends, or one that this process is just starting (between fork and exec it has a copy of every open
+/// file), may hold the lock for a moment longer; who really works on the folder holds it after that too.
 fn lock(dir: &Path) -> Result<File, Error> {
     let file = open_private(&dir.join(LOCK))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::Locked(dir.to_owned())),
-        Err(TryLockError::Error(source)) => Err(Error::Folder { path: dir.to_owned(), source }),
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => {
+                std::thread::sleep(LOCK_STEP);
+            }
+            Err(TryLockError::WouldBlock) => return Err(Error::Locked(dir.to_owned())),
+            Err(TryLockError::Error(source)) => {
+                return Err(Error::Folder { path: dir.to_owned(), source });
+            }
+        }
     }
 }
 
