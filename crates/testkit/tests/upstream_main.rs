@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod upstream_agent;
+mod upstream_defects;
 mod upstream_lightning_rod;
 mod upstream_oracle;
 mod upstream_password;

@@ -9,13 +9,16 @@
 use crate::cloud::Cloud;
 use crate::http::answer::Failure;
 use crate::http::extract;
+use crate::http::routes::Access;
 use crate::identity::sessions::renewed;
 use crate::identity::tokens::Statement;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use model::Kind;
+use model::access::Reach;
 use subtle::ConstantTimeEq as _;
 
 const NAME: &str = "s4t_session";
@@ -68,18 +71,14 @@ pub(crate) fn token<'h>(cloud: &Cloud, headers: &'h HeaderMap) -> Option<&'h str
 }
 
 /// Refuses what a foreign page may have had a browser do.
-pub(crate) fn guard(
-    cloud: &Cloud,
-    method: &Method,
-    headers: &HeaderMap,
-    said: &Statement,
-) -> Result<(), Failure> {
+pub(crate) fn guard(cloud: &Cloud, parts: &Parts, said: &Statement) -> Result<(), Failure> {
+    let headers = &parts.headers;
     match page(cloud, headers) {
         Page::Foreign => return Err(foreign()),
         Page::Unsaid if headers.contains_key(header::UPGRADE) => return Err(foreign()),
         Page::Own | Page::Unsaid => {}
     }
-    if matches!(*method, Method::GET | Method::HEAD) {
+    if changes_nothing(parts) {
         return Ok(());
     }
     let word = headers.get(api::session::CSRF).map(HeaderValue::as_bytes).unwrap_or_default();
@@ -90,6 +89,16 @@ pub(crate) fn guard(
         Kind::Forbidden,
         "a change by cookie needs the header x-csrf-token with the word of this session; read it at /v2/session",
     ))
+}
+
+/// Reading, and the WebSocket of a terminal. Upstream has two GETs that command a board.
+fn changes_nothing(parts: &Parts) -> bool {
+    let is_read = match parts.extensions.get::<Access>() {
+        Some(Access::May(action)) => action.reach == Reach::Read,
+        Some(Access::Public) | None => true,
+    };
+    matches!(parts.method, Method::GET | Method::HEAD)
+        && (is_read || parts.headers.contains_key(header::UPGRADE))
 }
 
 /// 403 for what only an own page may do.

@@ -36,7 +36,7 @@ impl FromRequestParts<Cloud> for SignedIn {
             )
         })?;
         let said = cloud.tokens.read(token, cloud.now()).ok_or_else(expired)?;
-        cookie::guard(cloud, &parts.method, &parts.headers, &said)?;
+        cookie::guard(cloud, parts, &said)?;
         Ok(Self(renewed(&said, cloud.now(), cloud.token_life()).unwrap_or(said)))
     }
 }

@@ -48,7 +48,7 @@ impl Acceptor for Table {
     }
 }
 
-async fn bring_link(
+pub(crate) async fn bring_link(
     world: &World,
     identity: BoardId,
     key: &KeyPair,

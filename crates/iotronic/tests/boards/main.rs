@@ -6,6 +6,7 @@
 
 mod commands;
 mod control;
+mod defects;
 mod enrolment;
 mod forwarding;
 mod hostile;
@@ -19,4 +20,5 @@ mod people;
 mod process;
 mod proxy;
 mod rod;
+mod shell_words;
 mod world;

@@ -1,5 +1,6 @@
 //! A person with a program: as much HTTP as these tests need.
 
+use model::ProjectId;
 use serde_json::{Value, json};
 use std::io;
 use std::net::SocketAddr;
@@ -54,6 +55,18 @@ impl Person {
         let line = head.lines().find(is_it).unwrap();
         let token = line.split_once(':').unwrap().1.trim().to_owned();
         Ok(Self { address, token })
+    }
+
+    /// The project it signs in to.
+    pub(crate) async fn project(&self) -> ProjectId {
+        let (_, own) = self.ask("GET /identity/v3/auth/projects", json!({})).await.unwrap();
+        own["projects"][0]["id"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// A request without a body, for a connection that stays.
+    pub(crate) fn head(&self, request: &str, more: &str) -> String {
+        let Self { address, token } = self;
+        format!("{request} HTTP/1.1\r\nHost: {address}\r\nX-Auth-Token: {token}\r\n{more}\r\n")
     }
 
     /// Status and body; an error when the cloud was not there to answer.

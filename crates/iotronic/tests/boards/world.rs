@@ -10,9 +10,10 @@ use model::operation::State;
 use model::{BoardId, ClaimId, OperationId, ProjectId, UserId};
 use rpc::{Call, Nature};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use store::claims::NewClaim;
 use store::operations::{NewOperation, OperationRow};
@@ -227,11 +228,14 @@ where
     }
 }
 
-/// A port below the ephemeral range, so that no client's connection takes it while a cloud is started again.
+/// A port below the ephemeral range, so that no client's connection takes it while a cloud is started again, and never the same
+/// twice in this process.
 pub(crate) fn free_port() -> u16 {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     loop {
         let port = 10_000 + u16::from_le_bytes(base::secret::random()) % 10_000;
-        if std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, port)).is_ok() {
+        let is_free = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, port)).is_ok();
+        if is_free && GIVEN.lock().unwrap().insert(port) {
             return port;
         }
     }

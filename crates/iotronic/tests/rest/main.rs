@@ -25,6 +25,7 @@ mod system;
 mod things;
 mod ui;
 mod v1_commands;
+mod v1_defects;
 mod v1_errors;
 mod v1_things;
 mod world;

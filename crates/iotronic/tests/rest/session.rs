@@ -205,6 +205,15 @@ async fn a_change_by_cookie_needs_the_word_of_this_very_session() {
     // A key for repetition changes nothing about it.
     let keyed = [("idempotency-key", "k")];
     page.ask(&world, Method::POST, path, &keyed).await.expect(403);
+    // Two GETs of upstream's command a board.
+    let board = world.board("lamp").await;
+    for (path, status) in [("services/restore", 400), ("webservices/renew", 404)] {
+        let path = format!("/v1/boards/{board}/{path}");
+        for method in [Method::GET, Method::HEAD] {
+            page.ask(&world, method.clone(), &path, &[]).await.expect(403);
+            page.ask(&world, method, &path, &word).await.expect(status);
+        }
+    }
     // On the other surfaces of the same cloud it is the same.
     page.ask(&world, Method::POST, "/v1/fleets", &[]).await;
     assert_eq!(page.get(&world, path).await.expect(200)["items"].as_array().unwrap().len(), 1);

@@ -15,6 +15,7 @@ mod commands;
 mod control;
 mod enrolment;
 mod journal;
+mod packages;
 mod plugins;
 mod proxy;
 mod rod;

@@ -62,9 +62,18 @@ impl Rod {
 
     /// The agent as a process; its log comes line by line.
     pub(crate) fn spawn(&self) -> (Child, Lines<BufReader<ChildStderr>>) {
-        let mut child = Command::new(BINARY)
-            .args(["run", "--home"])
-            .arg(self.dir.path())
+        self.spawn_with(|_| {})
+    }
+
+    /// The same with more arguments or another environment.
+    pub(crate) fn spawn_with(
+        &self,
+        change: impl FnOnce(&mut Command),
+    ) -> (Child, Lines<BufReader<ChildStderr>>) {
+        let mut command = Command::new(BINARY);
+        command.args(["run", "--home"]).arg(self.dir.path());
+        change(&mut command);
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -10,7 +10,7 @@ use crate::boards::registry::{Lead, Online};
 use crate::boards::{AGENT, Boards, GOES_ON};
 use model::{BoardId, Kind, OperationId, ProjectId, Timestamp};
 use rpc::envelope::Verdict;
-use rpc::{Envelope, Fault, Request, uri};
+use rpc::{Envelope, Fault, Method, Request, uri};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -113,7 +113,7 @@ fn row(request: &Request) -> Value {
         "id": request.created_at.micros(),
         "uuid": request.uuid,
         "destination_uuid": request.destination_uuid,
-        "main_request_uuid": request.main_request_uuid,
+        "main_request_uuid": main_request(request),
         "pending_requests": 0,
         "status": request.status,
         "project": request.project,
@@ -122,6 +122,13 @@ fn row(request: &Request) -> Value {
         "created_at": bare(request.created_at),
         "updated_at": null,
     })
+}
+
+/// The larger request, unless the board would never say how its part ended: upstream's agents answer an injection that has
+/// one with RUNNING and then fail to notify.
+fn main_request(request: &Request) -> Option<OperationId> {
+    let is_told_at_once = request.action == Method::PluginInject.word();
+    request.main_request_uuid.filter(|_| !is_told_at_once)
 }
 
 /// Whether a session of a board answers; one that has no procedures yet is given the benefit of the doubt, because it is

@@ -26,6 +26,11 @@ pub(super) async fn register(boards: Boards, asked: Asked) -> Result<Answer, Fau
     if said.session != session {
         return Err(Fault::new(Kind::Invalid, "session is not the session of the caller"));
     }
+    if let Some(own) = legacy.guests.board(session) {
+        let text =
+            format!("this session speaks for board {own} already; present a code in another one");
+        return Err(Fault::new(Kind::Conflict, text));
+    }
     if !legacy.guests.may_try(session) {
         boards.kick(session, "too many codes were tried".to_owned());
         return Err(Fault::new(Kind::Exhausted, "too many codes were tried; connect again"));

@@ -8,6 +8,7 @@ pub(crate) mod rest;
 pub(crate) mod script;
 mod services;
 mod tls;
+mod words;
 
 use crate::rod::{Rod, Running, settings};
 use lightning_rod::Settings;
@@ -99,7 +100,7 @@ impl Crossroads {
 }
 
 /// A router and a cloud on it.
-async fn cloud() -> (Crossroads, Script) {
+pub(crate) async fn cloud() -> (Crossroads, Script) {
     let crossroads = Crossroads::open().await;
     let script = Script::join(&crossroads.address.to_string()).await;
     (crossroads, script)
@@ -113,7 +114,7 @@ fn anonymous() -> Settings {
 }
 
 /// A home with upstream's `settings.json` for a first registration.
-fn with_code(script: &Script, code: &str) -> Rod {
+pub(crate) fn with_code(script: &Script, code: &str) -> Rod {
     let rod = Rod::new();
     let value = json!({"iotronic": {
         "board": {"code": code},
@@ -140,7 +141,7 @@ fn read(rod: &Rod, name: &str) -> Value {
 }
 
 /// A plugin as upstream's conductor sends it.
-fn plugin(uuid: &str, source: &str, callable: bool) -> Value {
+pub(crate) fn plugin(uuid: &str, source: &str, callable: bool) -> Value {
     json!({
         "uuid": uuid, "name": "plugin", "code": rpc::pickle::emit(source), "callable": callable,
         "public": false, "owner": "o", "parameters": {}, "extra": {}, "id": 3,

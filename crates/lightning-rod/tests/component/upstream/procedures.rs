@@ -283,3 +283,26 @@ async fn an_asynchronous_plugin_starts_stops_and_comes_back_on_boot() {
     assert_eq!(verdict(&script, session, "PluginStop", json!({})).await.0, "WARNING");
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_call_that_takes_long_keeps_no_other_waiting() {
+    let (_crossroads, script) = cloud().await;
+    let (rod, running, session) = online(&script, anonymous()).await;
+    let (begun, go) = (file(&rod, "begun"), file(&rod, "go"));
+    let source = format!(
+        "import os, time\ndef main(name, params, api):\n    open({begun:?}, 'w').close()\n    \
+         while not os.path.exists({go:?}):\n        time.sleep(0.02)\n    return 'done'\n"
+    );
+    script.call(session, "PluginInject", &[plugin(PLUGIN, &source, true), json!(false)]).await;
+    let arguments = [json!(PLUGIN), json!({})];
+    let long = script.call(session, "PluginCall", &arguments);
+    let meanwhile = async {
+        eventually("it runs", async || begun.exists().then_some(()).ok_or("not yet".into())).await;
+        let said = script.call(session, "DeviceEcho", &[json!({"say": "here"})]).await;
+        assert!(said.text().starts_with("here @ "), "{said:?}");
+        std::fs::write(&go, "").unwrap();
+    };
+    let (said, ()) = tokio::join!(long, meanwhile);
+    assert_eq!(said.text(), "done");
+    running.stop().await;
+}

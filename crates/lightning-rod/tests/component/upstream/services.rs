@@ -26,7 +26,7 @@ impl Policy for Gate {
     }
 }
 
-async fn tunnel_server() -> (SocketAddr, JoinHandle<()>) {
+pub(super) async fn tunnel_server() -> (SocketAddr, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let settings = ServerSettings { bind: Ipv4Addr::LOCALHOST.into(), ..ServerSettings::default() };
@@ -60,7 +60,7 @@ async fn service() -> SocketAddr {
     address
 }
 
-async fn free_port() -> u16 {
+pub(super) async fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
 }
 
