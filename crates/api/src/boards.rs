@@ -1,10 +1,11 @@
 //! Boards.
 
-use model::board::{Position, Status};
+use model::board::{Parked, Position, Status};
 use model::facts::{Facts, Load};
 use model::label::Labels;
 use model::{BoardId, FleetId, Name, ProjectId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 use utoipa::{IntoParams, ToSchema};
 
 /// Path of the collection.
@@ -42,6 +43,9 @@ pub struct Summary {
     /// Whether it is an upstream board, which proves its identity by nothing but its session.
     #[serde(default)]
     pub legacy: bool,
+    /// Set while two machines answer with its key and nobody has decided: it cannot be called, and what is asked of it waits.
+    #[serde(default)]
+    pub parked: Option<Parked>,
 }
 
 /// A board with all that it says about itself.
@@ -106,6 +110,17 @@ pub struct Change {
     /// New fleet (id or name); the empty text takes the board out of its fleet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fleet: Option<String>,
+}
+
+/// Which of two machines with one key goes on as the board.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Unpark {
+    /// The one that connects from this address, and no other until the board has a new key; without it, whichever connects
+    /// next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub from: Option<IpAddr>,
 }
 
 /// What a board is to say back.

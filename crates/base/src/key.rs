@@ -81,6 +81,12 @@ impl KeyPair {
         Ok(pair)
     }
 
+    /// The pair of a secret half that somebody else keeps: the keys inside a right, which live as long as it does.
+    #[must_use]
+    pub fn from_seed(secret: &[u8; 32]) -> Self {
+        Self(SigningKey::from_bytes(secret))
+    }
+
     /// The public half.
     #[must_use]
     pub fn public(&self) -> PublicKey {

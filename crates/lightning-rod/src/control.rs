@@ -40,6 +40,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const REGISTER_PATIENCE: Duration = Duration::from_secs(10);
 /// Wait after the cloud refused the key.
 const REFUSED_WAIT: Duration = Duration::from_secs(300);
+/// Wait, more or less, while somebody has to decide between this machine and another one with its key.
+const PARKED_WAIT: Duration = Duration::from_secs(10);
 /// A session that lasted so long was a good one: waiting starts small again.
 const GOOD_SESSION: Duration = Duration::from_secs(10);
 
@@ -216,6 +218,14 @@ fn wait_after(error: &Error, backoff: &mut Backoff) -> Duration {
                 "the cloud does not know this board's key any more; enrol it anew or replace it"
             );
             REFUSED_WAIT
+        }
+        Error::Cloud(error) if error.is_parked() => {
+            tracing::error!(
+                "another machine has this board's key; if this one is the board, let it go on by \
+                 s4t board unpark, else wipe it"
+            );
+            // Not all at once when many copies of one image wait.
+            PARKED_WAIT.mul_f64(0.5 + base::secret::random_unit())
         }
         _ => backoff.next_delay(base::secret::random_unit()),
     }

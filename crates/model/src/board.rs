@@ -1,8 +1,9 @@
 //! A board's life cycle and position.
 
-use crate::Invalid;
+use crate::{Invalid, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use utoipa::ToSchema;
 
@@ -95,6 +96,19 @@ impl FromStr for Status {
                 ))
             })
     }
+}
+
+/// Two machines answered with the key of one board at the same time. Neither is the board until somebody decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Parked {
+    /// Since when.
+    pub since: Timestamp,
+    /// Where the machine was that was connected.
+    #[schema(value_type = Option<String>)]
+    pub holder: Option<IpAddr>,
+    /// Where the other one came from.
+    #[schema(value_type = Option<String>)]
+    pub newcomer: Option<IpAddr>,
 }
 
 /// Where a board is (WGS 84).

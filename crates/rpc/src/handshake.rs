@@ -19,7 +19,7 @@ pub enum Intent {
 }
 
 /// `authextra` of HELLO.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct HelloExtra {
     /// The machine's Ed25519 public key, 64 hexadecimal digits (WAMP-cryptosign).
     pub pubkey: String,
@@ -29,6 +29,10 @@ pub struct HelloExtra {
     /// Why it comes.
     #[serde(default)]
     pub s4t_intent: Intent,
+    /// A random text of this life of the agent's process, the same at each of its connections; machines before it send none.
+    /// It tells a board that comes back from a second machine with its key.
+    #[serde(default)]
+    pub s4t_instance: String,
 }
 
 /// `extra` of CHALLENGE.
@@ -65,3 +69,5 @@ pub fn cloud_transcript(nonce: &[u8; 32], challenge: &[u8; 32], machine: &[u8; 3
 pub const UNKNOWN_KEY: &str = "s4t.error.unknown_key";
 /// Error URI of an ABORT for a key that was replaced or whose board was given up: trying again is useless.
 pub const REFUSED_KEY: &str = "s4t.error.refused_key";
+/// Error URI of an ABORT for a key with which two machines answered: it is tried again now and then, until somebody decided.
+pub const PARKED_KEY: &str = "s4t.error.parked_key";

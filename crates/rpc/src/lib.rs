@@ -3,7 +3,7 @@
 //!
 //! The form is upstream's, extended: procedures `iotronic.<session>.<board uuid>.<Method>`, the request object first, and a
 //! WampMessage as the answer, with a fault `kind` added. Both programs and the simulated board use this crate, so there is one
-//! definition of every call. Deliberately absent: sockets, sessions, and any decision.
+//! definition of every call; so it is with the rights that a board honours without its cloud. Deliberately absent: sockets, sessions, and any decision.
 
 pub mod call;
 pub mod connection;
@@ -15,6 +15,7 @@ pub mod logs;
 pub mod pickle;
 pub mod plugin;
 pub mod request;
+pub mod right;
 pub mod service;
 pub mod terminal;
 pub mod uri;

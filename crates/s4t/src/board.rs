@@ -7,7 +7,7 @@ use crate::operation::{self, Giving, Query, all_pages};
 use crate::output::Output;
 use crate::session::Session;
 use api::actions::Action;
-use api::boards::{Answer, Board, Change, Delay, Echo, PATH};
+use api::boards::{Answer, Board, Change, Delay, Echo, PATH, Unpark};
 use api::client::{Method, escape};
 use clap::{Args, Subcommand};
 use model::board::{Position, Status};
@@ -15,6 +15,7 @@ use model::label::Labels;
 use model::{Kind, Name};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 const COLUMNS: &[&str] = &["id", "name", "status", "labels", "agent_version", "last_seen"];
@@ -29,6 +30,7 @@ const DETAIL: &[&str] = &[
     "agent_version",
     "last_seen",
     "key",
+    "parked",
     "facts.hostname",
     "facts.model",
     "facts.architecture",
@@ -68,6 +70,14 @@ pub(crate) enum Command {
     Replace {
         /// Id or name.
         board: String,
+    },
+    /// Let one of two machines with one key go on as the board; it makes a new key, and the other one is refused.
+    Unpark {
+        /// Id or name.
+        board: String,
+        /// Only the machine that comes from this address; without it, whichever connects next.
+        #[arg(long)]
+        from: Option<IpAddr>,
     },
     /// Ask a board for its clock.
     Ping {
@@ -211,6 +221,10 @@ impl Command {
                 out,
                 &session.client.post(&format!("{}/replace", path(&board)), &json!({}))?,
             ),
+            Self::Unpark { board, from } => {
+                let path = format!("{}/unpark", path(&board));
+                out.one(&session.client.post::<Board>(&path, &Unpark { from })?, DETAIL)
+            }
             Self::Ping { board } => {
                 answer(out, session.client.post(&format!("{}/ping", path(&board)), &json!({}))?)
             }

@@ -14,6 +14,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (6, include_str!("../migrations/sqlite/0006_delegations.sql")),
     (7, include_str!("../migrations/sqlite/0007_fleet_rules.sql")),
     (8, include_str!("../migrations/sqlite/0008_lapses.sql")),
+    (9, include_str!("../migrations/sqlite/0009_keys.sql")),
 ];
 
 const LEDGER: &str =

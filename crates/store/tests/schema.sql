@@ -44,7 +44,7 @@ CREATE TABLE boards (
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     revision BIGINT NOT NULL
-, serial BIGINT NOT NULL DEFAULT 0);
+, serial BIGINT NOT NULL DEFAULT 0, parked TEXT, admits_from TEXT, rights_epoch BIGINT NOT NULL DEFAULT 0);
 
 CREATE INDEX boards_by_any_name ON boards (name);
 

@@ -95,6 +95,7 @@ pub struct SimulatedBoard {
     pub id: BoardId,
     claim: Claim,
     key: KeyPair,
+    instance: String,
     proper: Arc<Proper>,
     conduct: Mutex<Conduct>,
     runtime: tokio::runtime::Runtime,
@@ -114,14 +115,15 @@ impl SimulatedBoard {
             .unwrap();
         let (claim, key) = (Claim::from_str(claim).unwrap(), KeyPair::generate());
         let id = runtime.block_on(async {
-            let session = join(&claim, &key, None).await.unwrap();
+            let session = join(&claim, &key, None, "").await.unwrap();
             let enrol = Enrol { secret: claim.secret.clone(), hostname: "simulated".into() };
             let answer = ask(&session, uri::ENROL, &json!(enrol)).await;
             serde_json::from_value::<Enrolled>(answer.unwrap()).unwrap().uuid
         });
         let conduct: Conduct = Arc::new(|_| Reply::Proper);
         let conduct = Mutex::new(conduct);
-        Self { id, claim, key, proper: Arc::default(), conduct, runtime }
+        let instance = base::secret::random_text::<16>();
+        Self { id, claim, key, instance, proper: Arc::default(), conduct, runtime }
     }
 
     /// How it behaves from the next connection on.
@@ -157,7 +159,7 @@ impl SimulatedBoard {
     }
 
     async fn joined(&self) -> Result<Session, ConnectError> {
-        join(&self.claim, &self.key, Some(self.id)).await
+        join(&self.claim, &self.key, Some(self.id), &self.instance).await
     }
 
     /// Runs something on the board's own threads.
@@ -242,6 +244,7 @@ async fn join(
     claim: &Claim,
     key: &KeyPair,
     board: Option<BoardId>,
+    instance: &str,
 ) -> Result<Session, ConnectError> {
     let host = claim.url.strip_prefix("http://").expect("simulated boards speak plain text");
     let tcp = TcpStream::connect(host).await.unwrap();
@@ -250,7 +253,7 @@ async fn join(
     let protocols = [serialiser.subprotocol()];
     let (socket, _) =
         websocket::handshake::client(tcp, host, "/wamp", &protocols, &[], limits).await.unwrap();
-    let credentials = Credentials { key: key.clone(), board };
+    let credentials = Credentials { key: key.clone(), board, instance: instance.to_owned() };
     let settings = ClientSettings { queue_bytes: MAX_MESSAGE, ..ClientSettings::default() };
     wamp::connect(socket, serialiser, REALM, Roles::default(), credentials, settings).await
 }
@@ -259,6 +262,7 @@ async fn join(
 struct Credentials {
     key: KeyPair,
     board: Option<BoardId>,
+    instance: String,
 }
 
 impl wamp::Credentials for Credentials {
@@ -275,6 +279,7 @@ impl wamp::Credentials for Credentials {
             pubkey: to_hex(self.key.public().as_bytes()),
             s4t_nonce: to_hex(&base::secret::random::<32>()),
             s4t_intent: if self.board.is_some() { Intent::Work } else { Intent::Enrol },
+            s4t_instance: self.instance.clone(),
         };
         json!(extra).as_object().cloned().unwrap_or_default()
     }

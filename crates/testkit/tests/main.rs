@@ -5,6 +5,7 @@
 mod bad_input;
 mod boards;
 mod cli;
+mod clones;
 mod crashes;
 mod events;
 mod identity;

@@ -19,6 +19,7 @@ pub mod injections;
 pub mod lapses;
 pub mod load;
 pub mod operations;
+pub mod parking;
 pub mod plugins;
 pub mod projects;
 pub mod registered;

@@ -208,8 +208,12 @@ async fn arrive(
 ) -> Result<BoardRow, store::Error> {
     // Another machine may have taken the board over since this one proved its key: then the row was changed before this
     // transaction, or will be after it, and whoever changes it ends the sessions there are.
-    if store::boards::by_id(&mut *tx, None, board).await?.public_key != key {
+    let now = store::boards::by_id(&mut *tx, None, board).await?;
+    if now.public_key != key {
         return Err(store::Error::Conflict(foreign().message));
+    }
+    if now.parked.is_some() {
+        return Err(store::Error::Conflict("the board is parked until somebody decides".into()));
     }
     let row = store::boards::record_connection(tx, board, connection).await?;
     store::boards::set_status(tx, board, model::board::Event::CameOnline).await?;

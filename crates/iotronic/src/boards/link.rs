@@ -1,7 +1,7 @@
 //! One board's data link: who brings it, and its life.
 //!
 //! Invariant: nobody brings the link of a board without a signature by that board's key over this handshake; a board that
-//! was given up or has another key by now brings none.
+//! was given up, is parked or has another key by now brings none.
 
 use super::Boards;
 use base::key::PublicKey;
@@ -64,10 +64,12 @@ impl Boards {
         tracing::debug!(%board, number, reason = %ended, "link ended");
     }
 
-    /// The key of a board that has one and was not given up.
+    /// The key of a board that has one and was neither given up nor parked.
     async fn key_of(&self, id: BoardId) -> Option<PublicKey> {
         let board = store::boards::by_id(self.store(), None, id).await.ok()?;
-        board.public_key.filter(|_| board.status != Status::Decommissioned)
+        board
+            .public_key
+            .filter(|_| board.status != Status::Decommissioned && board.parked.is_none())
     }
 }
 

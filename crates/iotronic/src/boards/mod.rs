@@ -1,12 +1,13 @@
 //! The way to the boards: their control sessions, their links, and the commands that wait for them.
 //!
-//! Floors inside: `policy` decides who enters the router, `registry` knows who is there, `agent` answers machines (`enrol`,
+//! Floors inside: `policy` decides who enters the router and `clones` which of two machines with one key, `registry` knows who is there, `agent` answers machines (`enrol`,
 //! `connection`), `legacy` is all that for upstream boards, `query` asks a board something at once, `outbox` and `delivery` bring stored commands, `links` holds the
 //! data links. Invariant: a command goes to a board only out of the store. Deliberately not here: who may ask what (`app`),
 //! HTTP (`http/wamp`, `http/tunnel` hand connections in), public ports (`ingress`).
 
 mod agent;
 mod call;
+mod clones;
 mod connection;
 mod delivery;
 mod enrol;
@@ -39,7 +40,7 @@ use reports::Reports;
 use rpc::{Call, Fault};
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use store::Store;
 use store::boards::BoardRow;
@@ -108,6 +109,7 @@ impl Boards {
         let registry = Arc::<Registry>::default();
         let (kicks, kicked) = mpsc::channel(KICKS);
         let strangers = Arc::<Strangers>::default();
+        let links = Links::default();
         let gate = Gate {
             store: store.clone(),
             clock: Arc::clone(&clock),
@@ -117,10 +119,13 @@ impl Boards {
             max_enrolling: settings.limits.enrolling,
             max_enrolling_per_address: settings.limits.enrolling_per_address,
             strangers: Arc::clone(&strangers),
+            links: links.clone(),
+            agent: OnceLock::new(),
         };
         let watch = settings.liveness.watch();
         let router = wamp::Router::new(router_settings(watch), gate);
         let agent = router.local(AGENT, AGENT);
+        let _ = router.policy().agent.set(agent.clone());
         let legacy = legacy.map(|terms| Legacy::new(Arc::clone(&registry), terms, watch));
         let boards = Self(Arc::new(Inner {
             legacy,
@@ -130,7 +135,7 @@ impl Boards {
             registry,
             router,
             agent,
-            links: Links::default(),
+            links,
             reports: Reports::default(),
             strangers,
             link_strangers: Strangers::default(),

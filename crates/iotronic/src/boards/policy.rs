@@ -4,9 +4,10 @@
 //! board registers nothing but its own prefix and calls nothing but the agent's three procedures; an enrolling machine
 //! calls `stack4things.enrol` alone. The cloud proves itself in the CHALLENGE, so a board signs nothing for a stranger.
 
-use super::AGENT;
+use super::clones;
 use super::registry::{Entry, Origin, Registry};
 use super::strangers::Strangers;
+use super::{AGENT, Links};
 use base::clock::Clock;
 use base::key::{KeyPair, PublicKey, from_hex, to_hex};
 use model::board::Status;
@@ -17,9 +18,10 @@ use rpc::handshake::{
 use rpc::uri;
 use serde_json::Value;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use store::Store;
+use store::boards::BoardRow;
 use tokio::sync::mpsc;
 use wamp::auth::cryptosign;
 use wamp::uri::error;
@@ -53,6 +55,9 @@ pub(super) struct Gate {
     pub(super) max_enrolling: u32,
     pub(super) max_enrolling_per_address: u32,
     pub(super) strangers: Arc<Strangers>,
+    pub(super) links: Links,
+    /// The cloud's own session, once there is one.
+    pub(super) agent: OnceLock<wamp::Session>,
 }
 
 /// What is remembered between challenge and answer.
@@ -60,6 +65,7 @@ pub(super) struct Pending {
     proof: cryptosign::Pending,
     intent: Intent,
     peer: Option<SocketAddr>,
+    instance: String,
 }
 
 /// Whether a machine that enrols is counted already.
@@ -91,7 +97,12 @@ impl Policy for Gate {
         Ok(Authentication::Challenge(Challenge {
             method: cryptosign::METHOD.to_owned(),
             extra: challenge,
-            state: Pending { proof, intent: extra.s4t_intent, peer: hello.peer },
+            state: Pending {
+                proof,
+                intent: extra.s4t_intent,
+                peer: hello.peer,
+                instance: clones::instance(extra.s4t_instance),
+            },
         }))
     }
 
@@ -101,7 +112,11 @@ impl Policy for Gate {
         // Asked again: the board may have been given up since the challenge.
         let board = self.admit(&machine, pending.intent, pending.peer).await?;
         let (authid, role) = match board {
-            Some(board) => (board.to_string(), BOARD),
+            Some(board) => {
+                self.refuse_clone(&board, &pending.instance, pending.peer).await?;
+                self.registry.arriving(board.id, pending.instance);
+                (board.id.to_string(), BOARD)
+            }
             None => (to_hex(&machine), ENROLLING),
         };
         Ok(Welcome {
@@ -166,7 +181,7 @@ impl Gate {
         machine: &[u8; 32],
         intent: Intent,
         peer: Option<SocketAddr>,
-    ) -> Result<Option<BoardId>, Abort> {
+    ) -> Result<Option<BoardRow>, Abort> {
         let key = PublicKey::from_bytes(*machine);
         match intent {
             Intent::Work => self.admit_board(&key, peer).await.map(Some),
@@ -178,10 +193,13 @@ impl Gate {
         &self,
         key: &PublicKey,
         peer: Option<SocketAddr>,
-    ) -> Result<BoardId, Abort> {
+    ) -> Result<BoardRow, Abort> {
         let board = store::boards::by_key(&self.store, key).await.map_err(storeless)?;
         match board {
-            Some(board) if board.status != Status::Decommissioned => Ok(board.id),
+            Some(board) if board.status != Status::Decommissioned => {
+                clones::check_decided(&board, peer)?;
+                Ok(board)
+            }
             Some(board) => {
                 tracing::warn!(board = %board.id, ?peer, "refused the key of a board that was given up");
                 Err(Abort::new(
@@ -300,7 +318,7 @@ fn authorise_enrolling(action: Action, uri: &str) -> Verdict {
     Verdict::Deny(format!("a machine that enrols calls {} only", uri::ENROL))
 }
 
-fn storeless(error: store::Error) -> Abort {
+pub(super) fn storeless(error: store::Error) -> Abort {
     tracing::error!(%error, "a machine could not be looked up");
     Abort::new(error::UNAVAILABLE, "the cloud cannot look keys up at this moment; try again")
 }

@@ -97,6 +97,8 @@ struct State {
     sessions: HashMap<u64, Entered>,
     boards: HashMap<BoardId, Live>,
     enrolling: Enrolling,
+    /// What the processes call themselves that have proven a board's key and have no session yet.
+    arriving: HashMap<BoardId, String>,
     /// Boards that had a session that ended, until the store knows it.
     departed: HashSet<BoardId>,
 }
@@ -104,13 +106,38 @@ struct State {
 #[derive(Debug)]
 struct Live {
     session: u64,
+    instance: String,
     reachable: bool,
     online: Option<Online>,
+}
+
+/// The machine that has a board's session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Occupant {
+    /// The session.
+    pub(super) session: u64,
+    /// What its process calls itself; empty when it does not say.
+    pub(super) instance: String,
+    /// Where it comes from.
+    pub(super) address: Option<IpAddr>,
 }
 
 impl Registry {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A machine has proven a board's key and is about to get its session.
+    pub(super) fn arriving(&self, board: BoardId, instance: String) {
+        self.state().arriving.insert(board, instance);
+    }
+
+    /// The machine that has a board's session now.
+    pub(super) fn occupant(&self, board: BoardId) -> Option<Occupant> {
+        let state = self.state();
+        let live = state.boards.get(&board)?;
+        let address = state.sessions.get(&live.session).and_then(|entered| entered.origin.address);
+        Some(Occupant { session: live.session, instance: live.instance.clone(), address })
     }
 
     /// A session has joined; gives the session of the same board that it replaces.
@@ -123,7 +150,8 @@ impl Registry {
                 None
             }
             Entry::Board(board) => {
-                let live = Live { session, reachable: false, online: None };
+                let instance = state.arriving.remove(&board).unwrap_or_default();
+                let live = Live { session, instance, reachable: false, online: None };
                 let old = state.boards.insert(board, live)?;
                 if let Some(online) = old.online {
                     online.gone.begin();
@@ -143,7 +171,8 @@ impl Registry {
         }
         let (entry, origin) = (Entry::Board(board), Origin::default());
         state.sessions.insert(session, Entered { entry, origin, since: Instant::now() });
-        state.boards.insert(board, Live { session, reachable: false, online: None });
+        let instance = String::new();
+        state.boards.insert(board, Live { session, instance, reachable: false, online: None });
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use crate::app::access::Caller;
 use crate::app::operations::Order;
-use crate::app::{actions, boards, devices};
+use crate::app::{actions, boards, devices, parking};
 use crate::cloud::Cloud;
 use crate::http::answer::{Answer, nothing, tagged};
 use crate::http::extract::{Body, IfMatch, MaybeBody, Path, Query};
@@ -10,7 +10,7 @@ use crate::http::operations::done;
 use crate::http::{claims, page};
 use api::Page;
 use api::actions::Action;
-use api::boards::{self as shapes, Board, Change, Delay, Echo, Filter, Summary};
+use api::boards::{self as shapes, Board, Change, Delay, Echo, Filter, Summary, Unpark};
 use api::operations::{Commanding, Operation};
 use axum::Json;
 use axum::extract::State;
@@ -77,6 +77,18 @@ pub(crate) async fn replace(
 ) -> Answer {
     let (row, claim) = boards::replace(&cloud, &caller, &board).await?;
     Ok(claims::made(row, claim, cloud.now()))
+}
+
+/// Let one of two machines with one key go on as the board, which then makes a new key. Whichever has the old key is refused.
+#[utoipa::path(post, path = "/v2/boards/{board}/unpark", tag = "boards", request_body(content = Option<Unpark>), responses((status = 200, body = Board)))]
+pub(crate) async fn unpark(
+    caller: Caller,
+    State(cloud): State<Cloud>,
+    Path(board): Path<String>,
+    MaybeBody(decision): MaybeBody<Unpark>,
+) -> Answer {
+    let board = parking::unpark(&cloud, &caller, &board, decision.from).await?;
+    Ok(answer(&HeaderMap::new(), board))
 }
 
 /// Ask a board for its clock.
@@ -188,6 +200,7 @@ pub(crate) fn summary(row: BoardRow) -> Summary {
         updated_at: (row.updated_at != row.created_at).then_some(row.updated_at),
         revision: row.revision,
         legacy: row.legacy,
+        parked: row.parked,
     }
 }
 

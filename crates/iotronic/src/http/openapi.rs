@@ -37,6 +37,7 @@ const TOKEN: &str = "token";
         super::boards::change,
         super::boards::decommission,
         super::boards::replace,
+        super::boards::unpark,
         super::boards::ping,
         super::boards::echo,
         super::boards::network,

@@ -138,6 +138,7 @@ fn things() -> Vec<Route> {
         get("/v2/boards", read("board:get"), boards::list),
         delete("/v2/boards/{board}", own("board:delete"), boards::decommission),
         post("/v2/boards/{board}/replace", own("board:replace"), boards::replace),
+        post("/v2/boards/{board}/unpark", own("board:unpark"), boards::unpark),
         get("/v2/claims", read("claim:get"), claims::list),
         post("/v2/claims", own("claim:create"), claims::create),
         get("/v2/claims/{claim}", read("claim:get_one"), claims::show),

@@ -34,13 +34,20 @@ pub(crate) struct Proof {
     pub(crate) pin: Option<String>,
     /// Signs with this key instead of its own.
     pub(crate) forged: Option<KeyPair>,
+    /// What its process calls itself; empty for an agent that does not say.
+    pub(crate) instance: String,
     nonce: [u8; 32],
 }
 
 impl Proof {
     pub(crate) fn new(key: &KeyPair, intent: Intent) -> Self {
         let nonce = base::secret::random();
-        Self { key: key.clone(), intent, pin: None, forged: None, nonce }
+        Self { key: key.clone(), intent, pin: None, forged: None, instance: String::new(), nonce }
+    }
+
+    /// Of the process that calls itself so: two names are two machines with one key.
+    pub(crate) fn named(self, instance: &str) -> Self {
+        Self { instance: instance.to_owned(), ..self }
     }
 }
 
@@ -54,6 +61,7 @@ impl Credentials for Proof {
             pubkey: to_hex(self.key.public().as_bytes()),
             s4t_nonce: to_hex(&self.nonce),
             s4t_intent: self.intent,
+            s4t_instance: self.instance.clone(),
         };
         match json!(extra) {
             Value::Object(extra) => extra,
@@ -168,7 +176,20 @@ pub(crate) async fn come_online(
     key: &KeyPair,
     behaviour: Behaviour,
 ) -> Machine {
-    let session = join(address, Proof::new(key, Intent::Work)).await.unwrap();
+    let instance = to_hex(key.public().as_bytes());
+    come_online_as(&instance, address, id, key, behaviour).await
+}
+
+/// The same, as the process of that name.
+pub(crate) async fn come_online_as(
+    instance: &str,
+    address: SocketAddr,
+    id: BoardId,
+    key: &KeyPair,
+    behaviour: Behaviour,
+) -> Machine {
+    let proof = Proof::new(key, Intent::Work).named(instance);
+    let session = join(address, proof).await.unwrap();
     let seen = Arc::<Mutex<Vec<_>>>::default();
     register(&session, id, behaviour, Arc::clone(&seen)).await;
     let accepted = connection(&session, id, rpc::PROTOCOL).await.unwrap();

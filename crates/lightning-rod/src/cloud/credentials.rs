@@ -25,6 +25,7 @@ pub struct Credentials {
     who: Who,
     key: KeyPair,
     pin: String,
+    instance: String,
     nonce: [u8; 32],
     learned: Arc<Mutex<Learned>>,
 }
@@ -41,9 +42,10 @@ pub struct Learned {
 impl Credentials {
     /// Credentials for one attempt.
     #[must_use]
-    pub fn new(who: Who, key: KeyPair, pin: &str) -> Self {
+    pub fn new(who: Who, key: KeyPair, pin: &str, instance: &str) -> Self {
         let nonce = base::secret::random::<32>();
-        Self { who, key, pin: pin.to_owned(), nonce, learned: Arc::default() }
+        let (pin, instance) = (pin.to_owned(), instance.to_owned());
+        Self { who, key, pin, instance, nonce, learned: Arc::default() }
     }
 
     /// Where the handshake leaves what it learned.
@@ -91,6 +93,7 @@ impl wamp::Credentials for Credentials {
                 Who::Board(_) => Intent::Work,
                 Who::Newcomer => Intent::Enrol,
             },
+            s4t_instance: self.instance.clone(),
         };
         let mut members = match serde_json::to_value(extra) {
             Ok(Value::Object(members)) => members,
@@ -150,7 +153,7 @@ mod tests {
         let cloud = Cloud(KeyPair::generate());
         let machine = KeyPair::generate();
         let pin = cloud.0.public().fingerprint();
-        let credentials = Credentials::new(Who::Newcomer, machine.clone(), &pin);
+        let credentials = Credentials::new(Who::Newcomer, machine.clone(), &pin, "one");
         (cloud, machine, credentials)
     }
 

@@ -50,7 +50,7 @@ pub async fn join(
     if opened.subprotocol.as_deref() != Some(serialiser.subprotocol()) {
         return Err(Error::Garbage(format!("it does not speak {}", serialiser.subprotocol())));
     }
-    let credentials = Credentials::new(who, key.clone(), &cloud.pin);
+    let credentials = Credentials::new(who, key.clone(), &cloud.pin, &cloud.instance);
     let learned = credentials.learned();
     let client = ClientSettings {
         liveness: settings.liveness(),

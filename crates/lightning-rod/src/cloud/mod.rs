@@ -133,6 +133,12 @@ impl Error {
             _ => false,
         }
     }
+
+    /// Whether another machine has this one's key, and somebody has to say which of them goes on.
+    #[must_use]
+    pub fn is_parked(&self) -> bool {
+        matches!(self, Self::Aborted { uri, .. } if uri == rpc::handshake::PARKED_KEY)
+    }
 }
 
 /// The cloud as this board knows it.
@@ -141,6 +147,8 @@ pub struct Cloud {
     address: Address,
     /// Fingerprint of its key.
     pub pin: String,
+    /// What this life of the agent calls itself, so that the cloud knows its second connection from another machine's.
+    instance: String,
     trust: Trust,
     clock: Arc<BoardClock>,
 }
@@ -161,7 +169,8 @@ impl Cloud {
     /// # Errors
     /// The URL is malformed.
     pub fn new(url: &str, pin: &str, trust: Trust, clock: Arc<BoardClock>) -> Result<Self, Error> {
-        Ok(Self { address: url.parse()?, pin: pin.to_owned(), trust, clock })
+        let instance = base::secret::random_text::<16>();
+        Ok(Self { address: url.parse()?, pin: pin.to_owned(), instance, trust, clock })
     }
 
     /// Opens a WebSocket at `path` below the cloud's address.

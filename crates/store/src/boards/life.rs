@@ -90,7 +90,8 @@ pub async fn decommission(
     }
     let statement = Statement::new(
         "decommission a board",
-        "UPDATE boards SET public_key = NULL, session = NULL, updated_at = $1, revision = revision + 1 WHERE id = $2",
+        "UPDATE boards SET public_key = NULL, session = NULL, parked = NULL, admits_from = NULL, updated_at = $1, \
+         revision = revision + 1 WHERE id = $2",
     )
     .bind(tx.now())
     .bind(id);
@@ -121,7 +122,8 @@ pub(crate) async fn rebind(tx: &mut Tx, id: BoardId, key: &PublicKey) -> Result<
     }
     let statement = Statement::new(
         "bind a key to a board",
-        "UPDATE boards SET public_key = $1, session = NULL, updated_at = $2, revision = revision + 1 WHERE id = $3",
+        "UPDATE boards SET public_key = $1, session = NULL, parked = NULL, admits_from = NULL, updated_at = $2, \
+         revision = revision + 1 WHERE id = $3",
     )
     .bind(key)
     .bind(tx.now())

@@ -1,19 +1,23 @@
 //! Boards: rows, lookup, creation and change. Lists are in `list`, what connections change in `presence`, status and key in
-//! `life`.
+//! `life`, what becomes of a key that two machines have in `parking`, the age of rights in `epoch`.
 //!
 //! Invariants: names are unique in a project among boards that are not decommissioned; a status changes only by
 //! [`model::board::Status::next`]; a key that was taken from a board is refused for good. Whatever is a user's change bumps
 //! the revision; presence and load do not, because an ETag that ages by itself would make every edit fail.
 
 mod count;
+mod epoch;
 mod life;
 mod list;
+mod parking;
 mod presence;
 
 pub use count::by_status;
+pub use epoch::raise_epoch;
 pub(crate) use life::rebind;
 pub use life::{RefusedKey, decommission, delete, refused_key, set_status};
 pub use list::{Borrower, Filter, list, list_light};
+pub use parking::{park, unpark};
 pub use presence::{
     Connection, all_offline_at_start, record_connection, record_disconnection, record_facts,
     record_load,
@@ -23,15 +27,18 @@ use crate::events::NewEvent;
 use crate::sql::{Reader, Row, Statement, all, first, json, one, the_one};
 use crate::{Error, Tx, delegations, fleets};
 use base::key::PublicKey;
-use model::board::{Event, Position, Status};
+use model::board::{Event, Parked, Position, Status};
 use model::facts::{Facts, Load};
 use model::label::Labels;
 use model::{BoardId, FleetId, Name, ProjectId, Timestamp, UserId};
 use serde::Deserialize;
 use serde_json::json;
+use std::net::IpAddr;
 use uuid::Uuid;
 
 const WHAT: &str = "board";
+/// An address that no machine comes from.
+const NOWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 
 /// A board.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +87,12 @@ pub struct BoardRow {
     pub serial: i64,
     /// Whether it is an upstream board, which has no key and is known by its session only.
     pub legacy: bool,
+    /// Set while two machines have its key and nobody has decided.
+    pub parked: Option<Parked>,
+    /// The one address it may come from, after a decision, until it has a new key.
+    pub admits_from: Option<IpAddr>,
+    /// Rights given out in an earlier epoch are refused.
+    pub rights_epoch: u32,
 }
 
 /// A board to make.
@@ -120,7 +133,7 @@ pub struct BoardChange {
 
 pub(crate) const SELECT: &str = "SELECT b.id, b.name, b.project, b.owner, b.fleet, b.status, b.public_key, b.labels, \
      b.position, b.agent_version, b.protocol, b.capabilities, b.facts, b.load, b.load_at, b.session, b.last_seen, \
-     b.created_at, b.updated_at, b.revision, b.serial, \
+     b.created_at, b.updated_at, b.revision, b.serial, b.parked, b.admits_from, b.rights_epoch, \
      EXISTS (SELECT 1 FROM upstream_boards u WHERE u.board = b.id AND u.legacy = 1) AS legacy FROM boards b WHERE 1 = 1";
 
 /// The board of this id, or of this name (decommissioned ones by id only).
@@ -342,5 +355,9 @@ fn read_light(row: &Row) -> Result<BoardRow, Error> {
         revision: row.int("revision")?,
         serial: row.int("serial")?,
         legacy: row.yes("legacy")?,
+        parked: row.json_optional("parked")?,
+        // Only this crate writes it; a text that is no address lets nobody in.
+        admits_from: row.text_optional("admits_from")?.map(|text| text.parse().unwrap_or(NOWHERE)),
+        rights_epoch: row.number("rights_epoch")?,
     })
 }

@@ -1,0 +1,20 @@
+//! The age of the rights that were given out for a board: a number that only grows.
+//!
+//! Invariant: after a commit of [`raise_epoch`] no right of an earlier epoch is given out.
+
+use super::{WHAT, by_id};
+use crate::sql::Statement;
+use crate::{Error, Tx};
+use model::BoardId;
+
+/// Makes all rights that were given out for a board until now void; gives the epoch that counts from now on.
+///
+/// # Errors
+/// There is none of this id.
+pub async fn raise_epoch(tx: &mut Tx, id: BoardId) -> Result<u32, Error> {
+    let text = "UPDATE boards SET rights_epoch = rights_epoch + 1 WHERE id = $1";
+    if tx.execute(Statement::new("raise a board's epoch", text).bind(id)).await? == 0 {
+        return Err(Error::NotFound { what: WHAT });
+    }
+    Ok(by_id(&mut *tx, None, id).await?.rights_epoch)
+}
