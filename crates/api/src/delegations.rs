@@ -45,12 +45,21 @@ pub struct Delegation {
     pub parent: Option<DelegationId>,
     /// What of, as `NOUN:ID`.
     pub resource: String,
+    /// What the thing is called, while it is there.
+    #[serde(default)]
+    pub resource_name: Option<String>,
     /// The project of the thing.
     pub project: ProjectId,
     /// Who gave it.
     pub delegator: UserId,
+    /// What they are called.
+    #[serde(default)]
+    pub delegator_name: Option<String>,
     /// Who has it.
     pub delegated: UserId,
+    /// What they are called.
+    #[serde(default)]
+    pub delegated_name: Option<String>,
     /// What may be done.
     pub rights: Rights,
     /// From when.

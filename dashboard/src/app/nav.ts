@@ -4,7 +4,7 @@ import { to, type Route } from './routes';
 import type { Reach } from './session.svelte';
 
 export interface Entry {
-  screen: 'overview' | 'boards' | 'plugins' | 'services' | 'fleets' | 'operations' | 'claims' | 'system';
+  screen: 'overview' | 'boards' | 'plugins' | 'services' | 'fleets' | 'lending' | 'operations' | 'claims' | 'system';
   href: string;
   icon: IconName;
   /** The screens for which this entry is the current one. */
@@ -21,6 +21,7 @@ export const NAV: readonly Entry[] = [
   { screen: 'plugins', href: to('plugins'), icon: 'plugins', holds: ['plugins', 'plugin'], reach: 'read', late: false },
   { screen: 'services', href: to('services'), icon: 'services', holds: ['services'], reach: 'read', late: true },
   { screen: 'operations', href: to('operations'), icon: 'operations', holds: ['operations', 'operation'], reach: 'read', late: false },
+  { screen: 'lending', href: to('lending'), icon: 'lending', holds: ['lending'], reach: 'read', late: true },
   { screen: 'claims', href: to('claims'), icon: 'claims', holds: ['claims'], reach: 'own', late: true },
   { screen: 'system', href: to('system'), icon: 'system', holds: ['system'], reach: 'operate', late: true },
 ];

@@ -11,12 +11,13 @@ export type Route =
   | { screen: 'services' }
   | { screen: 'fleets' }
   | { screen: 'fleet'; fleet: string }
+  | { screen: 'lending' }
   | { screen: 'operations' }
   | { screen: 'operation'; operation: string }
   | { screen: 'system' }
   | { screen: 'nowhere' };
 
-export const BOARD_TABS = ['summary', 'plugins', 'services', 'logs', 'operations', 'terminal'] as const;
+export const BOARD_TABS = ['summary', 'plugins', 'services', 'logs', 'operations', 'lending', 'terminal'] as const;
 export type BoardTab = (typeof BOARD_TABS)[number];
 
 /** The route of a path. A plugin called `new` cannot be opened by name; its id opens it. */
@@ -39,6 +40,8 @@ export function match(path: string): Route {
       return which === undefined ? { screen: 'services' } : { screen: 'nowhere' };
     case 'fleets':
       return which === undefined ? { screen: 'fleets' } : { screen: 'fleet', fleet: which };
+    case 'lending':
+      return which === undefined ? { screen: 'lending' } : { screen: 'nowhere' };
     case 'operations':
       return which === undefined ? { screen: 'operations' } : { screen: 'operation', operation: which };
     case 'system':

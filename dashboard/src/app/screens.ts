@@ -14,6 +14,7 @@ const LOADERS: Record<Route['screen'], Loader> = {
   services: () => import('../screens/services/Services.svelte'),
   fleets: () => import('../screens/fleets/Fleets.svelte'),
   fleet: () => import('../screens/fleets/Fleet.svelte'),
+  lending: () => import('../screens/lending/Lending.svelte'),
   operations: () => import('../screens/operations/Operations.svelte'),
   operation: () => import('../screens/operations/Operation.svelte'),
   system: () => import('../screens/system/System.svelte'),

@@ -12,7 +12,7 @@ export const en = {
   },
   nav: {
     label: 'Main', overview: 'Overview', boards: 'Boards', plugins: 'Plugins', services: 'Services', fleets: 'Fleets',
-    operations: 'Operations', claims: 'Add a board', system: 'System', more: 'More', project: 'Project', account: 'Account',
+    lending: 'Lending', operations: 'Operations', claims: 'Add a board', system: 'System', more: 'More', project: 'Project', account: 'Account',
     signOut: 'Sign out', themes: { system: 'As the system', light: 'Light', dark: 'Dark' },
   },
   session: {
@@ -77,7 +77,7 @@ export const en = {
     decommissionWord: (count: number) => `decommission ${count}`,
   },
   board: {
-    tabs: { summary: 'Summary', plugins: 'Plugins', services: 'Services', logs: 'Logs', operations: 'Operations', terminal: 'Terminal' },
+    tabs: { summary: 'Summary', plugins: 'Plugins', services: 'Services', logs: 'Logs', operations: 'Operations', lending: 'Lending', terminal: 'Terminal' },
     parts: 'Parts of the board', load: 'Load', hours: (count: number) => `${count} h`, cpu: 'Processor', memory: 'Memory', disk: 'Disk',
     temperature: 'Temperature', sensors: 'Sensors', noLoad: 'No load report yet. The agent sends one every half minute while it is online.',
     loadOf: (name: string) => `Load of ${name} over time`, facts: 'About this board', model: 'Model', system: 'System', kernel: 'Kernel',
@@ -218,6 +218,27 @@ export const en = {
     put: (count: number) => (count === 1 ? '1 board was put into it by hand and stays' : `${count} boards were put into it by hand and stay`),
     online: (online: number, all: number) => `${online} of ${all} online`, moved: 'Boards moved',
     deleted: (name: string) => `Fleet ${name} deleted`, tookOut: (name: string) => `${name} is in no fleet now`,
+  },
+  lending: {
+    title: 'Lending', lend: 'Lend', given: 'Who else may use what this project has', held: 'Lent to you', passed: 'Passed on by you',
+    reaching: 'Who else may use this board', noneGiven: 'Nothing is lent', noneOfBoard: 'This board is not lent to anybody',
+    noneGivenText: 'Lend a board, a fleet or the whole project to somebody of another project: for a time, with as few rights as will do. You can take it back at any moment.',
+    noneHeld: 'Nothing is lent to you', noneHeldText: 'What others lend you stands here and among your boards as long as it lasts.',
+    thing: 'What', which: 'Its name', between: 'From whom to whom', lendsTo: 'lends to', rights: 'Rights', when: 'When',
+    nouns: { board: 'board', fleet: 'fleet', project: 'project', plugin: 'plugin', service: 'service' }, wholeProject: 'everything in this project',
+    rightsCount: (count: number) => many(count, 'right', 'rights'), passedOn: 'passed on', depthSaid: (depth: number) => `may be passed on ${many(depth, 'time', 'times')}`,
+    ends: 'ends', begins: 'begins', over: 'over', booked: 'booked', passOn: 'Pass on', revoke: 'Take back', layDown: 'Give back',
+    revokeText: (who: string, what: string) => `${who} can do nothing with ${what} any more by this, from this moment.`,
+    revokeRunning: 'Terminals, streams and calls that rest on it end at once.',
+    revokeBelow: (count: number, who: string) => `${many(count, 'more that rests', 'more that rest')} on it ${count === 1 ? 'ends' : 'end'} too: ${who}.`,
+    revoked: (what: string) => `${what} was taken back`, lent: (who: string) => `Lent to ${who}`, to: 'To whom', toHint: 'The name of a user of this cloud.',
+    rightsWords: { read: 'Look', write: 'Use', some: 'Some, by name' },
+    rightsHints: {
+      read: 'State, load, logs and results; questions that change nothing.', write: 'Looking, and commands: plugins, services, terminal, reboot.',
+      some: 'Names of actions; NOUN:all and all:VERB stand for many.',
+    },
+    rightsSome: 'Names of the rights', from: 'From', fromHint: 'Empty: now.', until: 'Until', untilHint: (end: string) => `At most until ${end}.`,
+    depth: 'Passed on how often', depthHint: '0: not at all.', hold: 'At the same time', shared: 'Others may have it too', exclusive: 'Nobody else: a booking',
   },
   operations: {
     together: 'One request, many boards', title: 'Operations', open: 'Show the operation', method: 'What', board: 'Board', by: 'By',

@@ -16,6 +16,11 @@ class Clock {
 
 const clock = new Clock();
 
+/** The moment that relative times count from; reading it in a component makes it follow. */
+export function now(): number {
+  return clock.now;
+}
+
 /** `3 minutes ago`. */
 export function ago(moment: string | number): string {
   let left = (new Date(moment).getTime() - Math.max(clock.now, Date.now())) / 1000;

@@ -15,7 +15,7 @@ export const it: Dictionary = {
   },
   nav: {
     label: 'Principale', overview: 'Panoramica', boards: 'Board', plugins: 'Plugin', services: 'Servizi', fleets: 'Flotte',
-    operations: 'Operazioni', claims: 'Aggiungi board', system: 'Sistema', more: 'Altro', project: 'Progetto', account: 'Account',
+    lending: 'Prestiti', operations: 'Operazioni', claims: 'Aggiungi board', system: 'Sistema', more: 'Altro', project: 'Progetto', account: 'Account',
     signOut: 'Esci', themes: { system: 'Come il sistema', light: 'Chiaro', dark: 'Scuro' },
   },
   session: {
@@ -81,7 +81,7 @@ export const it: Dictionary = {
     decommissionWord: (count) => `dismetti ${count}`,
   },
   board: {
-    tabs: { summary: 'Sommario', plugins: 'Plugin', services: 'Servizi', logs: 'Log', operations: 'Operazioni', terminal: 'Terminale' },
+    tabs: { summary: 'Sommario', plugins: 'Plugin', services: 'Servizi', logs: 'Log', operations: 'Operazioni', lending: 'Prestiti', terminal: 'Terminale' },
     parts: 'Parti della board', load: 'Carico', hours: (count) => `${count} h`, cpu: 'Processore', memory: 'Memoria', disk: 'Disco',
     temperature: 'Temperatura', sensors: 'Sensori',
     noLoad: 'Ancora nessun rapporto di carico. L\'agente ne manda uno ogni mezzo minuto mentre è in linea.',
@@ -228,6 +228,27 @@ export const it: Dictionary = {
     put: (count) => (count === 1 ? '1 board ci è stata messa a mano e resta' : `${count} board ci sono state messe a mano e restano`),
     online: (online, all) => `${online} di ${all} in linea`, moved: 'Board spostate', deleted: (name) => `Flotta ${name} eliminata`,
     tookOut: (name) => `${name} ora non è in nessuna flotta`,
+  },
+  lending: {
+    title: 'Prestiti', lend: 'Presta', given: 'Chi altro può usare ciò che ha questo progetto', held: 'Prestati a te', passed: 'Passati da te ad altri',
+    reaching: 'Chi altro può usare questa board', noneGiven: 'Non c\'è niente in prestito', noneOfBoard: 'Questa board non è prestata a nessuno',
+    noneGivenText: 'Presta una board, una flotta o tutto il progetto a qualcuno di un altro progetto: per un tempo, con i soli diritti che servono. Puoi riprenderteli in ogni momento.',
+    noneHeld: 'Non hai niente in prestito', noneHeldText: 'Quello che altri ti prestano sta qui e tra le tue board finché dura.',
+    thing: 'Cosa', which: 'Il suo nome', between: 'Da chi a chi', lendsTo: 'presta a', rights: 'Diritti', when: 'Quando',
+    nouns: { board: 'board', fleet: 'flotta', project: 'progetto', plugin: 'plugin', service: 'servizio' }, wholeProject: 'tutto in questo progetto',
+    rightsCount: (count) => many(count, 'diritto', 'diritti'), passedOn: 'passato da altri', depthSaid: (depth) => `si può passare ${many(depth, 'volta', 'volte')}`,
+    ends: 'finisce', begins: 'comincia', over: 'finito', booked: 'prenotato', passOn: 'Passa ad altri', revoke: 'Riprendi', layDown: 'Restituisci',
+    revokeText: (who, what) => `Da questo momento ${who} non può più fare niente con ${what} grazie a questo prestito.`,
+    revokeRunning: 'Terminali, flussi e chiamate che ne dipendono finiscono subito.',
+    revokeBelow: (count, who) => `${count === 1 ? 'Finisce anche 1 altro prestito che ne dipende' : `Finiscono anche ${count} altri prestiti che ne dipendono`}: ${who}.`,
+    revoked: (what) => `${what} non è più in prestito`, lent: (who) => `Prestato a ${who}`, to: 'A chi', toHint: 'Il nome di un utente di questo cloud.',
+    rightsWords: { read: 'Guardare', write: 'Usare', some: 'Alcuni, per nome' },
+    rightsHints: {
+      read: 'Stato, carico, log e risultati; domande che non cambiano niente.', write: 'Guardare, e comandi: plugin, servizi, terminale, riavvio.',
+      some: 'Nomi di azioni; NOME:all e all:VERBO ne indicano molte.',
+    },
+    rightsSome: 'Nomi dei diritti', from: 'Da', fromHint: 'Vuoto: ora.', until: 'Fino a', untilHint: (end) => `Al massimo fino a ${end}.`,
+    depth: 'Quante volte si può passare', depthHint: '0: mai.', hold: 'Nello stesso tempo', shared: 'Anche altri possono averla', exclusive: 'Nessun altro: una prenotazione',
   },
   operations: {
     together: 'Una richiesta, molte board', title: 'Operazioni', open: 'Mostra l\'operazione', method: 'Cosa', board: 'Board', by: 'Di',

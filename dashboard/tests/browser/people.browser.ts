@@ -26,6 +26,8 @@ beforeAll(async () => {
   await cloud.command('PUT', '/v2/boards/harbour/plugins/hello', {});
   operation = (await cloud.command('POST', '/v2/boards/harbour/plugins/hello/call', {})).id;
   await cloud.post('/v2/claims', { name: 'market' });
+  await cloud.person('nina', 'by-the-river-1', 'river', 'user_iot');
+  await cloud.post('/v2/delegations', { resource: 'board:harbour', to: 'nina', rights: ['read'], until: '2999-01-01T00:00:00Z', depth: 1, hold: 'exclusive' });
 });
 afterAll(() => stage?.close());
 
@@ -38,6 +40,7 @@ const screens = (): [string, string][] => [
   ['/ui/boards/harbour/services', 'web'],
   ['/ui/boards/harbour/logs', 'online'],
   ['/ui/boards/harbour/operations', 'Call plugin'],
+  ['/ui/boards/harbour/lending', 'Who else may use this board'],
   ['/ui/boards/harbour/terminal', 'Terminal'],
   ['/ui/claims', 'Make the claim'],
   ['/ui/plugins', 'hello'],
@@ -46,6 +49,7 @@ const screens = (): [string, string][] => [
   ['/ui/services', 'web'],
   ['/ui/fleets', 'coast'],
   ['/ui/fleets/coast', 'harbour'],
+  ['/ui/lending', 'From whom to whom'],
   ['/ui/operations', 'Call plugin'],
   [`/ui/operations/${operation}`, 'Steps'],
   ['/ui/system', 'Settings in force'],
@@ -54,7 +58,7 @@ const screens = (): [string, string][] => [
 
 /** A new screen does not compile here until it is named, and then fails below until it is among those that are looked at. */
 const EVERY: Record<Route['screen'], true> = {
-  overview: true, boards: true, board: true, claims: true, plugins: true, plugin: true, services: true, fleets: true, fleet: true, operations: true,
+  overview: true, boards: true, board: true, claims: true, plugins: true, plugin: true, services: true, fleets: true, fleet: true, lending: true, operations: true,
   operation: true, system: true, nowhere: true,
 };
 

@@ -12,8 +12,10 @@ use model::delegation::{
     self, Delegation, Denied, Hold, MAX_DEPTH, Resource, Rights, Target, Window,
 };
 use model::{DelegationId, Invalid, Kind, Timestamp, UserId};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use store::delegations::{self, DelegationRow, Filter};
+use store::names::Noun;
+use store::page::MAX_LIMIT;
 use store::{Page, identity};
 
 /// The right to give a thing away for the first time.
@@ -257,6 +259,37 @@ pub async fn list(
     };
     let scope = if wanted.party.is_some() { None } else { caller.scope() };
     Ok(delegations::list(&cloud.store, scope, &wanted, page).await?)
+}
+
+/// What their things and people are called, by id.
+///
+/// # Errors
+/// The store failed.
+pub async fn names(
+    cloud: &Cloud,
+    rows: &[DelegationRow],
+) -> Result<HashMap<String, String>, Error> {
+    let mut wanted: BTreeMap<Noun, BTreeSet<String>> = BTreeMap::new();
+    for said in rows.iter().map(|row| &row.delegation) {
+        let noun = match said.resource {
+            Resource::Project(_) => Noun::Project,
+            Resource::Fleet(_) => Noun::Fleet,
+            Resource::Board(_) => Noun::Board,
+            Resource::Plugin(_) => Noun::Plugin,
+            Resource::Service(_) => Noun::Service,
+        };
+        wanted.entry(noun).or_default().insert(said.resource.id());
+        let people = [said.delegator.to_string(), said.delegated.to_string()];
+        wanted.entry(Noun::User).or_default().extend(people);
+    }
+    let mut names = HashMap::new();
+    for (noun, ids) in wanted {
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        for some in ids.chunks(MAX_LIMIT as usize) {
+            names.extend(store::names::of(&cloud.store, noun, some).await?);
+        }
+    }
+    Ok(names)
 }
 
 /// Takes a delegation back, with all that rest on it: its giver may, whoever gave one above it, and who may give the thing.

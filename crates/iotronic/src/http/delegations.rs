@@ -12,6 +12,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use std::collections::HashMap;
 use store::delegations::DelegationRow;
 
 /// List delegations.
@@ -23,6 +24,8 @@ pub(crate) async fn list(
 ) -> Answer<Json<Page<Delegation>>> {
     let wanted = page::wanted(filter.limit, filter.marker.as_deref())?;
     let rows = delegations::list(&cloud, &caller, &filter, wanted).await?;
+    let names = delegations::names(&cloud, &rows).await?;
+    let view = |row| view(row, &names);
     Ok(Json(page::page(rows, wanted, |row| row.delegation.id, view)))
 }
 
@@ -35,7 +38,7 @@ pub(crate) async fn create(
 ) -> Answer<Response> {
     let row = delegations::create(&cloud, &caller, new, routes::delegable()).await?;
     let location = [(header::LOCATION, format!("/v2/delegations/{}", row.delegation.id))];
-    Ok((StatusCode::CREATED, location, Json(view(row))).into_response())
+    Ok((StatusCode::CREATED, location, Json(named(&cloud, row).await?)).into_response())
 }
 
 /// Show a delegation.
@@ -45,7 +48,8 @@ pub(crate) async fn show(
     State(cloud): State<Cloud>,
     Path(delegation): Path<String>,
 ) -> Answer<Json<Delegation>> {
-    Ok(Json(view(delegations::get(&cloud, &caller, &delegation).await?)))
+    let row = delegations::get(&cloud, &caller, &delegation).await?;
+    Ok(Json(named(&cloud, row).await?))
 }
 
 /// Take a delegation back, with all that rest on it.
@@ -58,14 +62,23 @@ pub(crate) async fn revoke(
     Ok(Json(Revoked { ended: delegations::revoke(&cloud, &caller, &delegation).await? }))
 }
 
-fn view(row: DelegationRow) -> Delegation {
+async fn named(cloud: &Cloud, row: DelegationRow) -> Answer<Delegation> {
+    let names = delegations::names(cloud, std::slice::from_ref(&row)).await?;
+    Ok(view(row, &names))
+}
+
+fn view(row: DelegationRow, names: &HashMap<String, String>) -> Delegation {
     let said = row.delegation;
+    let name = |id: &str| names.get(id).cloned();
     Delegation {
         id: said.id,
         parent: said.parent,
+        resource_name: name(&said.resource.id()),
         resource: said.resource.to_string(),
         project: row.project,
+        delegator_name: name(said.delegator.as_str()),
         delegator: said.delegator,
+        delegated_name: name(said.delegated.as_str()),
         delegated: said.delegated,
         rights: said.rights,
         from: said.window.from(),

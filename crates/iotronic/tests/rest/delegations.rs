@@ -241,6 +241,8 @@ async fn giver_holder_and_the_projects_administrators_see_and_end_a_delegation_o
     let borrower = lending.stranger().await;
     let looker = world.somebody(&world.project, Role::UserIot).await;
     let lent = lending.lend(&lending.owner, &borrower, json!({})).await.expect(201);
+    assert_eq!(lent["resource_name"], "lamp");
+    assert!(lent["delegator_name"].is_string() && lent["delegated_name"].is_string(), "{lent}");
     for who in [&lending.owner, &looker] {
         let list = world.get(who, "/v2/delegations").await.expect(200);
         assert_eq!(list["items"], json!([lent]));
