@@ -4,6 +4,7 @@
 
 use crate::command_line::Said;
 use crate::island::Island;
+use crate::package_managers::PackageManagers;
 use crate::program::{Program, program_path};
 use crate::terminal::Terminal;
 use crate::wait::{PATIENCE, until};
@@ -26,6 +27,8 @@ const STOP: Duration = Duration::from_secs(15);
 #[derive(Debug, Clone, Default)]
 pub struct BoardOptions {
     settings: Vec<(String, String)>,
+    /// Its file of settings.
+    file: Option<PathBuf>,
     island: Option<Arc<Island>>,
 }
 
@@ -34,6 +37,15 @@ impl BoardOptions {
     #[must_use]
     pub fn set(mut self, key: &str, value: &str) -> Self {
         self.settings.push((variable("LIGHTNING_ROD", key), value.to_owned()));
+        self
+    }
+
+    /// With these package managers first on its path, and allowed to use them.
+    #[must_use]
+    pub fn with(mut self, managers: &PackageManagers) -> Self {
+        let path = managers.path().into_string().expect("the tests' path is text");
+        self.settings.push(("PATH".to_owned(), path));
+        self.file = Some(managers.settings());
         self
     }
 
@@ -102,6 +114,9 @@ impl Board {
         };
         command.arg(verb).arg("--home").arg(&self.home);
         command.envs(self.options.settings.iter().map(|(key, value)| (key, value)));
+        if let Some(file) = &self.options.file {
+            command.arg("--config").arg(file);
+        }
         command
     }
 

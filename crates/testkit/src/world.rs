@@ -149,21 +149,7 @@ impl World {
 
     #[track_caller]
     fn sign_in(&self) -> Client {
-        let text = std::fs::read_to_string(self.admin_file()).unwrap();
-        let file: AdminFile = serde_json::from_str(&text).unwrap();
-        let method = CredentialMethod {
-            id: Some(file.application_credential_id),
-            secret: file.application_credential_secret,
-            ..CredentialMethod::default()
-        };
-        let identity = Identity {
-            methods: vec!["application_credential".into()],
-            application_credential: Some(method),
-            ..Identity::default()
-        };
-        let mut client = Client::new(&self.url, &self.trust()).unwrap();
-        client.sign_in(&TokenRequest { auth: Auth { identity, scope: None } }).unwrap();
-        client
+        administrator(&self.url, &self.trust(), &self.data())
     }
 
     /// A user of another project with one role there, signed in.
@@ -319,6 +305,30 @@ impl Default for World {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Whoever the `admin.json` in a cloud's data folder names, signed in.
+///
+/// # Panics
+/// The cloud refuses.
+#[track_caller]
+#[must_use]
+pub fn administrator(url: &str, trust: &Trust, data: &Path) -> Client {
+    let text = std::fs::read_to_string(data.join("admin.json")).unwrap();
+    let file: AdminFile = serde_json::from_str(&text).unwrap();
+    let method = CredentialMethod {
+        id: Some(file.application_credential_id),
+        secret: file.application_credential_secret,
+        ..CredentialMethod::default()
+    };
+    let identity = Identity {
+        methods: vec!["application_credential".into()],
+        application_credential: Some(method),
+        ..Identity::default()
+    };
+    let mut client = Client::new(url, trust).unwrap();
+    client.sign_in(&TokenRequest { auth: Auth { identity, scope: None } }).unwrap();
+    client
 }
 
 /// Signs in with a password.

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+use api::client::{Client, Method, Trust};
 use iotronic::serve::{self, Serving};
 use iotronic::settings::{Projects, Settings};
 use model::access::{Principal, Role};
@@ -23,11 +24,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 use store::operations::{NewOperation, OperationRow};
-use store::requests::NewRequest;
 use store::upstream::UpstreamBoard;
 use tempfile::TempDir;
 use testkit::upstream::lightning_rod::{Board, CONF, first_settings};
-use testkit::{Need, Program, lacks, until};
+use testkit::{Need, PackageManagers, Program, lacks, until};
 use tokio::runtime::Runtime;
 
 /// Interpreter, modules and a re-execution, on a busy machine.
@@ -72,6 +72,11 @@ impl Cloud {
         let (project, user) = (ProjectId::new(), UserId::new());
         let mut cloud = Self { runtime, settings, folder, serving: None, project, user };
         cloud.resume();
+        if wire == Wire::Plain {
+            // Boards of the project in which the administrator works.
+            let own: Value = cloud.person().get("/identity/v3/auth/projects").unwrap();
+            cloud.project = own["projects"][0]["id"].as_str().unwrap().parse().unwrap();
+        }
         cloud
     }
 
@@ -117,6 +122,11 @@ impl Cloud {
         id
     }
 
+    /// Whoever is named in `admin.json`.
+    fn person(&self) -> Client {
+        testkit::administrator(&self.cloud().public_url, &Trust::Public, self.folder.path())
+    }
+
     fn status(&self, id: BoardId) -> Status {
         let row = store::boards::by_id(&self.cloud().store, None, id);
         self.runtime.block_on(row).unwrap().status
@@ -144,13 +154,13 @@ impl Cloud {
 
     /// A command that has to succeed; its result.
     fn command(&self, board: BoardId, call: Call) -> Value {
-        let row = self.ended(board, call, None);
+        let row = self.ended(board, call);
         assert_eq!(row.state, State::Succeeded, "{row:?}");
         row.result.unwrap_or_default()
     }
 
-    /// A command at its end, as a part of a request to many boards if one is named.
-    fn ended(&self, board: BoardId, call: Call, main: Option<OperationId>) -> OperationRow {
+    /// A command at its end.
+    fn ended(&self, board: BoardId, call: Call) -> OperationRow {
         let id = OperationId::new();
         let new = NewOperation {
             id,
@@ -163,7 +173,8 @@ impl Cloud {
             deadline: self.cloud().now().after(CALL),
             subject: None,
             start: store::operations::Start::Pending,
-            main,
+            main: None,
+            delegation: None,
         };
         let job = self
             .cloud()
@@ -377,39 +388,71 @@ fn the_upstream_agent_does_upstreams_actions_alone_and_as_parts_of_a_larger_requ
         options: "-y".into(),
         version: String::new(),
     });
-    let row = cloud.ended(id, package, None);
+    let row = cloud.ended(id, package);
     assert_eq!(row.state, State::Failed, "{row:?}");
     let goes_on = "goes on: Executing 'install' operation on package 'no-such-package-anywhere'";
     assert!(cloud.notes(row.id).iter().any(|note| note == goes_on), "{:?}", cloud.notes(row.id));
     let evil =
         Call::DeviceUpgradeLR(Upgrade { version: "1;touch /etc/x".into(), ..Upgrade::default() });
-    let row = cloud.ended(id, evil, None);
+    let row = cloud.ended(id, evil);
     assert_eq!(row.state, State::Failed, "{row:?}");
     assert!(!board.path("etc/x").exists());
 
+    // What is allowed and found is done, by a program on the board's path.
+    PackageManagers::put_into(&board.path("opt/s4t"));
+    let apt = |package: &str| {
+        let parameters =
+            json!({ "manager": "apt", "command": "install", "package": package, "options": "-y" });
+        json!({ "action": "DevicePkgOperation", "parameters": parameters })
+    };
+
     // As a part of a larger request it says RUNNING to all of these, and how they ended later; that may come before the
     // RUNNING is in the history.
-    let main = OperationId::new();
-    let new = NewRequest {
-        id: main,
-        project: cloud.project.clone(),
-        fleet: None,
-        action: "DevicePing".into(),
-        created_by: None,
-    };
-    let job = cloud
-        .cloud()
-        .store
-        .write(move |tx| Box::pin(async move { store::requests::create(tx, &new).await }));
-    cloud.runtime.block_on(job).unwrap();
-    let echo = Call::DeviceEcho(rpc::device::Echo { say: "to all".into() });
-    for call in [Call::DevicePing, echo, Call::DeviceNetConfig, mounts, rest] {
-        let method = call.method().word();
-        let row = cloud.ended(id, call, Some(main));
-        assert_eq!(row.state, State::Succeeded, "{method}: {row:?}");
+    let person = cloud.person();
+    let fleet: Value = person.post("/v2/fleets", &json!({ "name": "f" })).unwrap();
+    let change = json!({ "fleet": fleet["id"], "labels": { "kind": "rod" } });
+    let path = format!("/v2/boards/{id}");
+    let _: Value = person.request(&Method::PATCH, &path, Some(&change), &[]).unwrap();
+    let echo = json!({ "action": "DeviceEcho", "parameters": { "say": "to all" } });
+    let rest = json!({ "action": rest.method().word(), "parameters": rest.arguments()[0] });
+    let mounts = json!({ "action": mounts.method().word(), "parameters": mounts.arguments()[0] });
+    for (action, wanted) in [
+        (json!({ "action": "DevicePing" }), "SUCCESS"),
+        (echo, "SUCCESS"),
+        (json!({ "action": "DeviceNetConfig" }), "SUCCESS"),
+        (mounts, "SUCCESS"),
+        (rest, "SUCCESS"),
+        (apt("vim"), "SUCCESS"),
+        (apt(PackageManagers::MISSING), "ERROR"),
+    ] {
+        let asked: Value = person.post("/v2/fleets/f/actions", &action).unwrap();
+        let results = ended_parts(&person, asked["main"].as_str().unwrap());
+        assert_eq!(results.len(), 1, "{results:?}");
+        assert_eq!(results[0]["result"], wanted, "{action}: {results:?}");
     }
-    let request = store::requests::get(&cloud.cloud().store, None, main);
-    assert_eq!(cloud.runtime.block_on(request).unwrap().pending, 0);
+    let done = PackageManagers::done_in(&board.path("opt/s4t"));
+    assert_eq!(done, ["apt <-y> <install> <vim>", "apt <-y> <install> <no-such-package>"]);
+    let new = json!({ "name": "once", "code": SOURCE, "callable": true });
+    let _: Value = person.post("/v1/plugins", &new).unwrap();
+    let many = json!({ "plugin": "once", "selector": "kind=rod" });
+    let asked: Value = person.post("/v2/injections", &many).unwrap();
+    let results = ended_parts(&person, asked[0]["main"].as_str().unwrap());
+    assert_eq!(results[0]["result"], "SUCCESS", "{results:?}");
+    let called: Value = person
+        .post(&format!("/v1/boards/{id}/plugins/once"), &json!({ "action": "PluginCall" }))
+        .unwrap();
+    assert!(called.as_str().unwrap().contains('\u{4f60}'), "{called}");
+}
+
+/// Waits until all parts of a request to many boards have ended; their results, as upstream's API shows them.
+fn ended_parts(person: &Client, main: &str) -> Vec<Value> {
+    until("the end of all parts", CALL, || {
+        let request: Value = person.get(&format!("/v1/requests/{main}")).unwrap();
+        assert_eq!(request["type"], 1, "{request}");
+        if request["pending_requests"] == 0 { Ok(()) } else { Err(request.to_string()) }
+    });
+    let results: Value = person.get(&format!("/v1/requests/{main}/results")).unwrap();
+    results["results"].as_array().unwrap().clone()
 }
 
 /// Something near the board that speaks HTTP.

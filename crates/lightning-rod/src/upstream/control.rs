@@ -20,7 +20,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
-use wamp::{Arguments, Handler, Match, Session};
+use wamp::uri::error::NOT_AUTHORISED;
+use wamp::{Arguments, Handler, Match, RequestError, Session};
 
 /// First and longest wait before connecting again.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -114,16 +115,20 @@ impl Control {
             _ => return Err(Error::Setting("this board was reset; the agent starts again".into())),
         };
         let (session, local) = cloud::join(&me.at, &self.settings, &self.clock).await?;
-        let procedures = tokio::time::timeout(REGISTER_PATIENCE, offer(&session, &me, board));
-        procedures
-            .await
-            .unwrap_or_else(|_| Err("the router did not answer in time".into()))
-            .map_err(lost)?;
+        let connectivity = connectivity(local);
+        // Upstream's agent announces itself first, and can be asked for what it has not yet.
+        let offered = offer_in_time(&session, &me, board).await?;
+        let (agent, uuid) = (me.agent.as_str(), me.uuid.to_string());
+        cloud::announce(&session, agent, &uuid, connectivity.clone()).await?;
+        if offered == Offered::Nothing {
+            let offered = offer_in_time(&session, &me, board).await?;
+            if offered == Offered::Nothing {
+                return Err(lost("the router lets this board register nothing".into()));
+            }
+        }
         if me.status == "registered" {
             self.file.set_operative()?;
         }
-        let connectivity = connectivity(local);
-        cloud::announce(&session, &me.agent, &me.uuid.to_string(), connectivity.clone()).await?;
         board.set_line(Some(session.clone()));
         self.face.set_link(&connectivity);
         self.face.set_status("operative");
@@ -158,14 +163,37 @@ impl Control {
     }
 }
 
+/// What a router lets a board register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Offered {
+    All,
+    /// A cloud that asks who somebody is wants to hear that first.
+    Nothing,
+}
+
+async fn offer_in_time(
+    session: &Session,
+    me: &Board,
+    board: &UpstreamBoard,
+) -> Result<Offered, Error> {
+    let offered = tokio::time::timeout(REGISTER_PATIENCE, offer(session, me, board)).await;
+    offered.unwrap_or_else(|_| Err("the router did not answer in time".into())).map_err(lost)
+}
+
 /// Registers all procedures under the session's id.
-async fn offer(session: &Session, me: &Board, board: &UpstreamBoard) -> Result<(), String> {
-    for method in Method::ALL.iter().copied() {
+async fn offer(session: &Session, me: &Board, board: &UpstreamBoard) -> Result<Offered, String> {
+    for (i, method) in Method::ALL.iter().copied().enumerate() {
         let uri = format!("iotronic.{}.{}.{}", session.id(), me.uuid, method.word());
-        let registered = session.register(&uri, Match::Exact, handler(method, board.clone())).await;
-        registered.map_err(|error| format!("{uri} cannot be registered: {error}"))?;
+        let handler = handler(method, board.clone());
+        match session.register(&uri, Match::Exact, handler).await {
+            Ok(_) => {}
+            Err(RequestError::Refused(fault)) if i == 0 && fault.uri == NOT_AUTHORISED => {
+                return Ok(Offered::Nothing);
+            }
+            Err(error) => return Err(format!("{uri} cannot be registered: {error}")),
+        }
     }
-    Ok(())
+    Ok(Offered::All)
 }
 
 fn handler(method: Method, board: UpstreamBoard) -> Handler {

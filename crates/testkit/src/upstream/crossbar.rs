@@ -1,12 +1,15 @@
 //! Crossbar, the router of upstream's clouds, set up as upstream's guide says: realm `s4t`, anybody may do anything.
 //!
-//! Invariants: it listens on loopback; it is gone with the value. Deliberately not here: the cloud behind it.
+//! Invariants: it listens on loopback, in plain text for the cloud behind it and by TLS for boards beside that; it is gone with
+//! the value. Deliberately not here: the cloud behind it.
 
 use super::environment::python;
 use crate::program::Program;
 use crate::wait::until;
-use serde_json::json;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -16,11 +19,15 @@ const START: Duration = Duration::from_secs(120);
 /// Longest end.
 const END: Duration = Duration::from_secs(60);
 
+/// The file with its authority.
+const AUTHORITY: &str = "authority.pem";
+
 /// A running router.
 #[derive(Debug)]
 pub struct Crossbar {
     program: Option<Program>,
     address: SocketAddr,
+    encrypted: SocketAddr,
     folder: TempDir,
 }
 
@@ -32,7 +39,7 @@ impl Crossbar {
     #[must_use]
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+        let [free, encrypted] = free_addresses();
         let everything =
             json!({"call": true, "register": true, "publish": true, "subscribe": true});
         let permission = json!({
@@ -42,13 +49,10 @@ impl Crossbar {
         let config = json!({"version": 2, "controller": {}, "workers": [{
             "type": "router",
             "realms": [{"name": "s4t", "roles": [{"name": "anonymous", "permissions": [permission]}]}],
-            "transports": [{
-                "type": "websocket",
-                "endpoint": {"type": "tcp", "port": free.port(), "interface": "127.0.0.1"},
-            }],
+            "transports": [transport(free, json!({})), transport(encrypted, certify(folder.path()))],
         }]});
         std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
-        let mut router = Self { program: None, address: free, folder };
+        let mut router = Self { program: None, address: free, encrypted, folder };
         router.start_again();
         router
     }
@@ -57,6 +61,18 @@ impl Crossbar {
     #[must_use]
     pub fn address(&self) -> String {
         self.address.to_string()
+    }
+
+    /// Where boards find it by TLS, as `localhost`.
+    #[must_use]
+    pub fn encrypted_url(&self) -> String {
+        format!("wss://localhost:{}/", self.encrypted.port())
+    }
+
+    /// The authority that signed its certificate (PEM).
+    #[must_use]
+    pub fn authority(&self) -> PathBuf {
+        self.folder.path().join(AUTHORITY)
     }
 
     /// Stops it, as an operator would.
@@ -83,4 +99,38 @@ impl Crossbar {
         });
         self.program = Some(program);
     }
+}
+
+/// Two that are free at the same time.
+fn free_addresses() -> [SocketAddr; 2] {
+    let held = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    held.each_ref().map(|listener| listener.local_addr().unwrap())
+}
+
+fn transport(at: SocketAddr, tls: Value) -> Value {
+    let mut endpoint = json!({"type": "tcp", "port": at.port(), "interface": "127.0.0.1"});
+    if tls != json!({}) {
+        endpoint["tls"] = tls;
+    }
+    json!({"type": "websocket", "endpoint": endpoint})
+}
+
+/// Makes an authority, and a certificate for `localhost` with its key; how Crossbar is told of them.
+fn certify(folder: &Path) -> Value {
+    let key = KeyPair::generate().unwrap();
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let signed = authority.self_signed(&key).unwrap();
+    let issuer = Issuer::new(authority, &key);
+    let key = KeyPair::generate().unwrap();
+    let server = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let server = server.signed_by(&key, &issuer).unwrap();
+    for (name, pem) in [
+        (AUTHORITY, signed.pem()),
+        ("server.pem", server.pem()),
+        ("server.key", key.serialize_pem()),
+    ] {
+        std::fs::write(folder.join(name), pem).unwrap();
+    }
+    json!({"certificate": "server.pem", "key": "server.key"})
 }
