@@ -3,7 +3,6 @@
 //! Unknown members are ignored here, as Keystone does, because its clients send more than is needed.
 
 use model::Timestamp;
-use model::access::Role;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -56,7 +55,7 @@ pub struct PasswordMethod {
     pub user: PasswordUser,
 }
 
-/// A user named by id, or by name (any domain is taken as the only one).
+/// A user named by id, or by name.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct PasswordUser {
@@ -126,17 +125,25 @@ pub struct Token {
     pub methods: Vec<String>,
     /// Who.
     pub user: Named,
-    /// In which project.
-    pub project: Named,
+    /// In which project; none for a token that is for no project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<Named>,
     /// As what.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<RoleReference>,
     /// Where the services are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub catalog: Vec<Service>,
+    /// The application credential by which it was had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub application_credential: Option<serde_json::Value>,
     /// From when.
     pub issued_at: Timestamp,
     /// Until when.
     pub expires_at: Timestamp,
     /// Always false: the cloud has one domain.
+    #[serde(default)]
     pub is_domain: bool,
     /// Ids for audit.
     pub audit_ids: Vec<String>,
@@ -149,7 +156,7 @@ pub struct Named {
     pub id: String,
     /// Name.
     pub name: String,
-    /// Domain, always `default`.
+    /// Domain; always `default` here, any in a Keystone elsewhere.
     pub domain: Domain,
 }
 
@@ -171,10 +178,10 @@ impl Default for Domain {
 /// A role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RoleReference {
-    /// Id, the same word.
-    pub id: Role,
-    /// Word.
-    pub name: Role,
+    /// Id.
+    pub id: String,
+    /// Name.
+    pub name: String,
 }
 
 /// One service of the catalog.
@@ -183,7 +190,7 @@ pub struct RoleReference {
 pub struct Service {
     /// Id.
     pub id: String,
-    /// `iot` or `identity`.
+    /// `iot`, `network` or `identity`.
     #[serde(rename = "type")]
     pub kind: String,
     /// Name.

@@ -130,6 +130,8 @@ pub async fn start(dir: &Path, settings: Settings, options: Options) -> Result<S
     let boards = started.map_err(Error::Boards)?;
     let ingress = Ingress::new(boards.clone(), &settings);
     let shutdown = Shutdown::new();
+    let sign_in = SignIn::new(settings.identity.roles.clone());
+    sign_in.load(&store, store.now()).await?;
     let cloud = Cloud::new(Parts {
         dir: dir.to_owned(),
         started_at: store.now(),
@@ -142,7 +144,7 @@ pub async fn start(dir: &Path, settings: Settings, options: Options) -> Result<S
         key,
         public_url,
         tokens,
-        sign_in: SignIn::default(),
+        sign_in,
         boards,
         ingress,
         shutdown: shutdown.clone(),

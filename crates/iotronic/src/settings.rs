@@ -6,10 +6,12 @@
 mod check;
 mod origins;
 mod pmtiles;
+mod roles;
 mod ui;
 
 pub use check::{Error, load};
 pub use origins::Origins;
+pub use roles::Roles;
 pub use ui::Ui;
 
 use base::logs;
@@ -124,6 +126,8 @@ pub struct Tls {
 pub struct Identity {
     /// Seconds for which a token is good.
     pub token_s: u64,
+    /// What roles of other names are worth.
+    pub roles: Roles,
 }
 
 /// `[liveness]`
@@ -196,7 +200,7 @@ impl Default for Services {
 
 impl Default for Identity {
     fn default() -> Self {
-        Self { token_s: 3600 }
+        Self { token_s: 3600, roles: Roles::default() }
     }
 }
 

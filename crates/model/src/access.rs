@@ -3,7 +3,7 @@
 //! Order: the tenant wall first (another project's things do not exist for you), then the permissions of the roles.
 //! Delegation chains come behind these two when they exist.
 
-use crate::{Invalid, ProjectId, UserId};
+use crate::{Invalid, ProjectId, RoleId, UserId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -54,6 +54,12 @@ impl FromStr for Role {
                 "{text:?} is not a role: admin admin_iot_project manager_iot_project user_iot"
             ))
         })
+    }
+}
+
+impl From<Role> for RoleId {
+    fn from(role: Role) -> Self {
+        role.word().parse().expect("the words of roles are short texts")
     }
 }
 

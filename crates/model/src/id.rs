@@ -138,6 +138,25 @@ text_id! {
     ProjectId "project";
     /// A user: a person or a program that signs in.
     UserId "user";
+    /// A role as users are given it; those of [`crate::access::Role`] are their own ids.
+    RoleId "role";
+}
+
+/// The project of who signed in to none.
+const NOWHERE: &str = "none";
+
+impl ProjectId {
+    /// The project of who signed in to none: nothing belongs to it, and nobody has a role in it.
+    #[must_use]
+    pub fn nowhere() -> Self {
+        Self(NOWHERE.to_owned())
+    }
+
+    /// Whether it is that one.
+    #[must_use]
+    pub fn is_nowhere(&self) -> bool {
+        self.0 == NOWHERE
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! present moment is always an argument.
 
 pub mod access;
+pub mod access_rule;
 pub mod board;
 pub mod claim;
 pub mod delegation;
@@ -19,7 +20,7 @@ pub mod time;
 
 pub use id::{
     BoardId, ClaimId, CredentialId, DelegationId, FleetId, OperationId, PluginId, ProjectId,
-    ServiceId, UserId,
+    RoleId, ServiceId, UserId,
 };
 pub use kind::Kind;
 pub use name::Name;

@@ -42,6 +42,10 @@ impl Login {
         let project =
             self.project.clone().map(|name| Reference { name: Some(name), ..Reference::default() });
         let (_, answer) = client.sign_in(&password_request(user, project))?;
+        let project = answer.token.project.ok_or_else(|| {
+            let text = "you have roles in no project, or in several: name one with --project";
+            Failure::invalid(text)
+        })?;
         let (id, secret) = own_credential(&client, &answer.token.user.id)?;
         let authority = source.cacert.as_deref().map(read).transpose()?;
         remember(&Remembered {
@@ -50,10 +54,7 @@ impl Login {
             credential_secret: secret,
             authority,
         })?;
-        eprintln!(
-            "signed in to {url} as {} in project {}",
-            answer.token.user.name, answer.token.project.name
-        );
+        eprintln!("signed in to {url} as {} in project {}", answer.token.user.name, project.name);
         Ok(())
     }
 

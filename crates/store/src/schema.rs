@@ -15,6 +15,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (7, include_str!("../migrations/sqlite/0007_fleet_rules.sql")),
     (8, include_str!("../migrations/sqlite/0008_lapses.sql")),
     (9, include_str!("../migrations/sqlite/0009_keys.sql")),
+    (10, include_str!("../migrations/sqlite/0010_identity.sql")),
 ];
 
 const LEDGER: &str =

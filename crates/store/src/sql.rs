@@ -64,6 +64,7 @@ bind! {
     Int(i64::from): i64, u32, u16, bool;
     Int(Timestamp::micros): Timestamp;
     Text(|text| ToString::to_string(&text)): &str, String, &model::Name, &model::ProjectId, &model::UserId,
+        &model::RoleId,
         model::BoardId, model::ClaimId, model::PluginId, model::ServiceId, model::FleetId, model::OperationId,
         model::CredentialId, model::DelegationId, uuid::Uuid;
     Blob(|bytes: &[u8; 32]| bytes.to_vec()): &[u8; 32];

@@ -101,7 +101,7 @@ CREATE TABLE credentials (
     roles TEXT NOT NULL,
     expires_at BIGINT,
     created_at BIGINT NOT NULL
-);
+, description TEXT NOT NULL DEFAULT '', unrestricted BIGINT NOT NULL DEFAULT 0, access TEXT);
 
 CREATE UNIQUE INDEX credentials_by_name ON credentials (user_id, name);
 
@@ -312,13 +312,26 @@ CREATE TABLE projects (
     id TEXT NOT NULL PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     enabled BIGINT NOT NULL
-, allow_legacy BIGINT NOT NULL DEFAULT 0);
+, allow_legacy BIGINT NOT NULL DEFAULT 0, description TEXT NOT NULL DEFAULT '');
 
 CREATE TABLE refused_keys (
     public_key BLOB NOT NULL PRIMARY KEY,
     board TEXT NOT NULL,
     reason TEXT NOT NULL,
     at BIGINT NOT NULL
+);
+
+CREATE TABLE revoked_tokens (
+    audit TEXT NOT NULL PRIMARY KEY,
+    until BIGINT NOT NULL
+);
+
+CREATE INDEX revoked_tokens_by_end ON revoked_tokens (until);
+
+CREATE TABLE roles (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    description TEXT NOT NULL
 );
 
 CREATE TABLE schema_versions (version BIGINT NOT NULL PRIMARY KEY);
@@ -358,5 +371,5 @@ CREATE TABLE users (
     name TEXT NOT NULL UNIQUE,
     password_hash TEXT NOT NULL,
     enabled BIGINT NOT NULL
-);
+, about TEXT NOT NULL DEFAULT '{}', tokens_since BIGINT NOT NULL DEFAULT 0);
 

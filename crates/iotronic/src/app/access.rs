@@ -1,7 +1,7 @@
 //! The one place where "may they?" is asked: everything that touches a thing of somebody goes through a [`Caller`].
 
 use crate::app::Error;
-use crate::identity::sign_in::Grant;
+use crate::identity::grants::Grant;
 use model::access::{Action, Decision, Principal, Role, decide};
 use model::{DelegationId, Kind, ProjectId, Timestamp};
 use std::sync::Arc;
@@ -102,6 +102,12 @@ impl Caller {
     #[must_use]
     pub fn project(&self) -> &ProjectId {
         &self.principal().project
+    }
+
+    /// All that is known of who asks.
+    #[must_use]
+    pub fn grant(&self) -> &Grant {
+        &self.grant
     }
 
     /// Who it is.

@@ -5,18 +5,22 @@
 use crate::app::Error;
 use crate::cloud::Cloud;
 use store::boards::{self, Filter};
+use store::events::NewEvent;
 use store::identity::{self, ProjectRow};
 use store::{Page, page};
 
-/// Stores a changed project.
+/// Stores a changed project, and the event that says so.
 ///
 /// # Errors
 /// There is none of this id, or another one has this name.
-pub async fn update(cloud: &Cloud, row: &ProjectRow) -> Result<(), Error> {
+pub async fn update(cloud: &Cloud, row: &ProjectRow, event: NewEvent) -> Result<(), Error> {
     let stored = row.clone();
-    let job = cloud
-        .store
-        .write(move |tx| Box::pin(async move { identity::update_project(tx, &stored).await }));
+    let job = cloud.store.write(move |tx| {
+        Box::pin(async move {
+            identity::update_project(tx, &stored).await?;
+            tx.event(event).await
+        })
+    });
     job.await?;
     let allowed = row.allow_legacy || cloud.settings.legacy.projects.allow(&row.name);
     if allowed { Ok(()) } else { send_away(cloud, row).await }

@@ -88,7 +88,6 @@ impl From<Refused> for Failure {
         let text = refused.to_string();
         match refused {
             Refused::Wrong => Self::new(Kind::Unauthenticated, text),
-            Refused::NoProject => Self::new(Kind::Invalid, text),
             Refused::Busy(_) => Self { retry_after: Some(2), ..Self::new(Kind::Exhausted, text) },
             Refused::Wait(wait) => {
                 let seconds = wait.as_secs().max(1);

@@ -8,7 +8,7 @@
 
 use crate::cloud::Cloud;
 use crate::http::answer::Failure;
-use crate::http::extract;
+use crate::http::authenticate;
 use crate::http::routes::Access;
 use crate::identity::sessions::renewed;
 use crate::identity::tokens::Statement;
@@ -152,9 +152,9 @@ pub(crate) async fn slide(State(cloud): State<Cloud>, request: Request, next: Ne
 fn more_time(cloud: &Cloud, request: &Request) -> Option<Statement> {
     // Pages and their assets may be kept by caches, which a cookie must not enter.
     let is_ours = request.uri().path().starts_with("/v2/");
-    if !is_ours || extract::token(request.headers()).is_some() {
+    if !is_ours || !matches!(authenticate::token(request.headers()), Ok(None)) {
         return None;
     }
-    let said = cloud.tokens.read(token(cloud, request.headers())?, cloud.now())?;
+    let said = cloud.tokens.read(token(cloud, request.headers())?, cloud.now()).ok()?;
     renewed(&said, cloud.now(), cloud.token_life())
 }

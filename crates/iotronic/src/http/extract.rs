@@ -4,9 +4,9 @@
 use crate::app::access::{Caller, Key};
 use crate::cloud::Cloud;
 use crate::http::answer::Failure;
-use crate::http::cookie;
+use crate::http::authenticate;
 use crate::http::routes::{self, Access};
-use crate::identity::sessions::renewed;
+use crate::identity::grants::Grant;
 use crate::identity::tokens::Statement;
 use axum::body::{Bytes, HttpBody as _};
 use axum::extract::rejection::{BytesRejection, JsonRejection};
@@ -26,32 +26,25 @@ impl FromRequestParts<Cloud> for SignedIn {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, cloud: &Cloud) -> Result<Self, Failure> {
-        if let Some(token) = token(&parts.headers) {
-            return cloud.tokens.read(token, cloud.now()).map(Self).ok_or_else(expired);
-        }
-        let token = cookie::token(cloud, &parts.headers).ok_or_else(|| {
-            Failure::new(
-                Kind::Unauthenticated,
-                "this needs a token: sign in at /identity/v3/auth/tokens and send it as x-auth-token",
-            )
-        })?;
-        let said = cloud.tokens.read(token, cloud.now()).ok_or_else(expired)?;
-        cookie::guard(cloud, parts, &said)?;
-        Ok(Self(renewed(&said, cloud.now(), cloud.token_life()).unwrap_or(said)))
+        authenticate::statement(parts, cloud).await.map(Self)
     }
 }
 
-/// `X-Auth-Token` as in OpenStack, or `Authorization: Bearer` (RFC 6750).
-pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
-    let bearer = || headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ");
-    match headers.get(api::identity::AUTH_TOKEN) {
-        Some(token) => token.to_str().ok(),
-        None => bearer(),
-    }
+/// Somebody who may be signed in to no project: for what is about themselves.
+pub(crate) struct Person {
+    /// What the token says.
+    pub said: Statement,
+    /// Who it is.
+    pub grant: Arc<Grant>,
 }
 
-fn expired() -> Failure {
-    Failure::new(Kind::Unauthenticated, "the token is not valid or has expired; sign in again")
+impl FromRequestParts<Cloud> for Person {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, cloud: &Cloud) -> Result<Self, Failure> {
+        let (said, grant) = authenticate::who(parts, cloud).await?;
+        Ok(Self { said, grant })
+    }
 }
 
 impl FromRequestParts<Cloud> for Caller {
@@ -64,10 +57,8 @@ impl FromRequestParts<Cloud> for Caller {
                 "this route has no action in the table of routes",
             ));
         };
-        let SignedIn(said) = SignedIn::from_request_parts(parts, cloud).await?;
-        let grant = cloud.sign_in.grant(&cloud.store, &said, cloud.now()).await?;
+        let (_, grant) = authenticate::who(parts, cloud).await?;
         let key = parts.extensions.get::<Key>().cloned();
-        let grant = grant.ok_or_else(expired)?;
         let caller = match Self::new(Arc::clone(&grant), action) {
             Err(refused) if refused.kind() == Kind::Forbidden => {
                 let user = &grant.principal.user;
@@ -75,6 +66,9 @@ impl FromRequestParts<Cloud> for Caller {
                 let borrows = is_lendable && has_any(&cloud.store, user, cloud.now()).await?;
                 if borrows {
                     Self::about_a_board(grant, action)
+                } else if grant.principal.project.is_nowhere() {
+                    let text = "this token is for no project; sign in to one (scope)";
+                    return Err(Failure::new(Kind::Forbidden, text));
                 } else {
                     return Err(refused.into());
                 }

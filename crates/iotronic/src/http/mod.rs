@@ -3,6 +3,7 @@
 
 pub mod answer;
 mod asset;
+mod authenticate;
 mod boards;
 mod claims;
 mod cookie;

@@ -37,7 +37,7 @@ pub struct Route {
 pub fn table() -> Vec<Route> {
     let all = [
         public(),
-        identity_routes(),
+        identity::routes::all(),
         things(),
         one_board(),
         on_boards(),
@@ -93,40 +93,8 @@ fn public() -> Vec<Route> {
         get("/livez", OPEN, versions::livez),
         get("/readyz", OPEN, versions::readyz),
         get("/metrics", OPEN, metrics::show),
-        get("/identity", OPEN, identity::discovery::versions),
-        get("/identity/", OPEN, identity::discovery::versions),
-        get("/identity/v3", OPEN, identity::discovery::v3),
-        get("/identity/v3/", OPEN, identity::discovery::v3),
-        post("/identity/v3/auth/tokens", OPEN, identity::tokens::create),
         post(api::session::PATH, OPEN, session::create),
         delete(api::session::PATH, OPEN, session::end),
-    ]
-}
-
-fn identity_routes() -> Vec<Route> {
-    use identity::{credentials, projects, tokens, users};
-    const CREDENTIALS: &str = "/identity/v3/users/{user}/application_credentials";
-    const CREDENTIAL: &str = "/identity/v3/users/{user}/application_credentials/{credential}";
-    const ROLE: &str = "/identity/v3/projects/{project}/users/{user}/roles/{role}";
-    vec![
-        get("/identity/v3/auth/tokens", read("token:get"), tokens::show),
-        get("/identity/v3/auth/projects", read("token:projects"), projects::mine),
-        get("/identity/v3/projects", operate("project:get"), projects::list),
-        post("/identity/v3/projects", operate("project:create"), projects::create),
-        get("/identity/v3/projects/{project}", operate("project:get_one"), projects::show),
-        patch("/identity/v3/projects/{project}", operate("project:update"), projects::change),
-        get("/identity/v3/roles", operate("role:get"), projects::roles),
-        put(ROLE, operate("role:assign"), projects::assign),
-        delete(ROLE, operate("role:unassign"), projects::unassign),
-        get("/identity/v3/users", operate("user:get"), users::list),
-        post("/identity/v3/users", operate("user:create"), users::create),
-        get("/identity/v3/users/{user}", operate("user:get_one"), users::show),
-        patch("/identity/v3/users/{user}", operate("user:update"), users::change),
-        post("/identity/v3/users/{user}/password", read("user:password"), users::password),
-        get(CREDENTIALS, read("credential:get"), credentials::list),
-        post(CREDENTIALS, read("credential:create"), credentials::create),
-        get(CREDENTIAL, read("credential:get_one"), credentials::show),
-        delete(CREDENTIAL, read("credential:delete"), credentials::delete),
     ]
 }
 
@@ -261,7 +229,7 @@ pub(super) const fn own(name: &'static str) -> Access {
     Access::May(Action::own(name))
 }
 
-const fn operate(name: &'static str) -> Access {
+pub(super) const fn operate(name: &'static str) -> Access {
     Access::May(Action::operate(name))
 }
 

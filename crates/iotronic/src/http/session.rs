@@ -11,7 +11,8 @@ use crate::http::cookie::{self, Page};
 use crate::http::extract::{Body, SignedIn};
 use crate::http::idempotency;
 use crate::http::identity::tokens::attempt;
-use crate::identity::sign_in::{Grant, Named as Wanted, Scope};
+use crate::identity::grants::Grant;
+use crate::identity::sign_in::{Named as Wanted, Scope};
 use crate::identity::tokens::{Method, Statement};
 use api::session::{Named, NewSession, Session, SwitchProject};
 use axum::extract::{FromRequestParts as _, Request, State};
@@ -74,7 +75,7 @@ pub(crate) async fn switch(
     let (method, issued_at) = (old.method, old.issued_at);
     let said = cloud
         .sign_in
-        .by_token(&cloud.store, old, Some(&project), attempt(&cloud, peer))
+        .by_token(&cloud.store, old, Scope::Of(&project), attempt(&cloud, peer))
         .await
         .map_err(|refused| not_there(refused.into()))?;
     // The session stays the same one: its longest life counts from when the password was given.
@@ -88,7 +89,7 @@ pub(crate) async fn switch(
 pub(crate) async fn end(State(cloud): State<Cloud>, request: Request) -> Answer {
     let (mut parts, _) = request.into_parts();
     match SignedIn::from_request_parts(&mut parts, &cloud).await {
-        Ok(SignedIn(said)) => cloud.sign_in.end(&said, cloud.now()),
+        Ok(SignedIn(said)) => cloud.sign_in.end(&cloud.store, &said, cloud.now()).await?,
         Err(failure) if failure.problem.kind == Kind::Unauthenticated => {}
         Err(failure) => return Err(failure),
     }

@@ -49,19 +49,20 @@ pub async fn bootstrap(store: &Store, dir: &Path, url: &str) -> Result<Option<Se
     let password: Secret = secret::random_text::<15>().into();
     let credential_secret: Secret = secret::random_text::<32>().into();
     let hash = Passwords::default().hash(password.clone()).await?;
-    let project =
-        ProjectRow { id: ProjectId::new(), name: ADMIN.into(), enabled: true, allow_legacy: false };
-    let user =
-        UserRow { id: UserId::new(), name: ADMIN.into(), password_hash: hash, enabled: true };
+    let project = ProjectRow::new(ProjectId::new(), ADMIN);
+    let user = UserRow::new(UserId::new(), ADMIN, hash);
     let credential = CredentialRow {
         id: CredentialId::new(),
         name: FILE.into(),
         user: user.id.clone(),
         project: project.id.clone(),
         secret_hash: made_here(&credential_secret),
-        roles: vec![Role::Admin],
+        roles: vec![Role::Admin.into()],
         expires_at: None,
         created_at: store.now(),
+        description: "the first administrator's programs".into(),
+        unrestricted: false,
+        access: None,
     };
     write(
         &dir.join(FILE),

@@ -4,8 +4,10 @@
 //! taking a role away works at once. Keystone's shapes live in `http`.
 
 mod bootstrap;
+pub mod grants;
 pub mod passwords;
 pub mod reset;
+pub mod revoked;
 pub mod sessions;
 pub mod sign_in;
 pub mod throttle;

@@ -1,7 +1,7 @@
 //! `iotronic reset-password`: whoever lost a password and owns the cloud's machine gets a new one.
 //!
 //! Invariants: the cloud is stopped, because a running one has the folder to itself; the new password is random, shown this
-//! once and stored as a hash only; nothing else of the user changes but that it may sign in again. Deliberately not here:
+//! once and stored as a hash only; nothing else of the user changes but that it may sign in again, and that its tokens end. Deliberately not here:
 //! application credentials, which stay; whoever fears that one leaked removes it after signing in.
 
 use crate::identity::passwords::{Busy, Passwords};
@@ -73,6 +73,7 @@ async fn change(store: &Store, name: &str) -> Result<Secret, Error> {
     let password: Secret = secret::random_text::<15>().into();
     user.password_hash = Passwords::default().hash(password.clone()).await?;
     user.enabled = true;
+    user.tokens_since = store.now();
     let job =
         store.write(move |tx| Box::pin(async move { identity::update_user(tx, &user).await }));
     job.await?;

@@ -1,20 +1,15 @@
-//! Sessions of pages: how long they live, and which were ended before their time.
+//! Sessions of pages: how long they live.
 //!
 //! A session is a token that a page holds in a cookie. It slides: used in the second half of its life it is renewed, for
 //! [`LONGEST`] since signing in at most. All renewals of a session share its audit id, so ending it ends all of them.
-//! Deliberately not here: ended sessions do not outlive the process; a restart of the cloud gives one that somebody copied
-//! before signing out the rest of its life back.
+//! Deliberately not here: which were ended before their time (see `revoked`).
 
 use crate::identity::tokens::{Method, Statement};
 use model::Timestamp;
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Longest life of a session, however busy: then one signs in again.
 pub const LONGEST: Duration = Duration::from_secs(12 * 3600);
-/// Ended sessions remembered at one time; at the bound those that would have ended first are forgotten.
-const MAX_ENDED: usize = 10_000;
 
 /// The session with more time, when it is in the second half of its life and there is more to give.
 #[must_use]
@@ -40,29 +35,13 @@ pub fn stream_end(said: &Statement, life: Duration) -> Timestamp {
     Timestamp::from_micros(said.expires_at.micros().saturating_sub(half).saturating_add(1))
 }
 
-/// The sessions that were ended, until they would have ended anyway.
-#[derive(Default)]
-pub(crate) struct Ended(Mutex<HashMap<[u8; 16], Timestamp>>);
-
-impl Ended {
-    /// Remembers one.
-    pub(crate) fn add(&self, said: &Statement, now: Timestamp) {
-        let mut ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if ended.len() >= MAX_ENDED {
-            ended.retain(|_, until| now < *until);
-        }
-        if ended.len() >= MAX_ENDED {
-            let first = ended.iter().min_by_key(|(_, until)| **until).map(|(audit, _)| *audit);
-            first.and_then(|audit| ended.remove(&audit));
-        }
+/// Until when a token, and all that it may be renewed to, must be refused once it was ended.
+#[must_use]
+pub fn last_moment(said: &Statement) -> Timestamp {
+    match said.method {
         // A renewal may be on its way to the page, so the longest life counts.
-        ended.insert(said.audit, said.issued_at.after(LONGEST).max(said.expires_at));
-    }
-
-    /// Whether this one was.
-    pub(crate) fn contains(&self, said: &Statement) -> bool {
-        let ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.contains_key(&said.audit)
+        Method::Session => said.issued_at.after(LONGEST).max(said.expires_at),
+        _ => said.expires_at,
     }
 }
 
@@ -113,22 +92,5 @@ mod tests {
         let end = stream_end(&said, HOUR);
         assert!(renewed(&said, end, HOUR).is_some());
         assert_eq!(stream_end(&session(Method::Credential, HOUR), HOUR), at(60));
-    }
-
-    #[test]
-    fn the_memory_of_ended_sessions_is_bounded_and_forgets_the_oldest_first() {
-        let ended = Ended::default();
-        for number in 0..=MAX_ENDED {
-            let mut said = session(Method::Session, HOUR);
-            said.issued_at = at(u64::try_from(number).unwrap());
-            said.audit = u128::try_from(number).unwrap().to_be_bytes();
-            ended.add(&said, Timestamp::default());
-        }
-        assert_eq!(ended.0.lock().unwrap().len(), MAX_ENDED);
-        let mut oldest = session(Method::Session, HOUR);
-        oldest.audit = [0; 16];
-        assert!(!ended.contains(&oldest));
-        oldest.audit = 1_u128.to_be_bytes();
-        assert!(ended.contains(&oldest));
     }
 }

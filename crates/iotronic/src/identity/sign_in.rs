@@ -1,30 +1,27 @@
-//! Signing in, and looking up what somebody who signed in may do.
+//! Signing in, and ending what was begun by it.
 //!
-//! Roles are looked up at each request, through a small memory that every change of users, roles and credentials wipes; one
-//! process owns the store, so that is exact. Every refusal says the same, whatever was wrong.
+//! Invariant: every refusal says the same, whatever was wrong. What somebody who signed in may do is in `grants`.
 
+use crate::identity::grants::{Grant, Grants, found};
 use crate::identity::passwords::{Busy, Passwords};
-use crate::identity::sessions::Ended;
+use crate::identity::revoked::Revoked;
+use crate::identity::sessions::last_moment;
 use crate::identity::throttle::Throttle;
 use crate::identity::tokens::{Method, Statement};
+use crate::settings::Roles;
 use base::secret::{self, Secret};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use model::access::Principal;
 use model::{CredentialId, ProjectId, Timestamp, UserId};
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use store::identity::{self, CredentialRow, UserRow};
 use store::{Error as StoreError, Store};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::watch;
 
-/// Grants kept in memory; at the bound all are looked up anew.
-const MAX_GRANTS: usize = 10_000;
 /// Longest part of a name that is logged.
 const MAX_LABEL: usize = 64;
 /// Marks the hash of a secret that the cloud made, which needs no slow hash: it has 256 random bits.
@@ -38,25 +35,9 @@ pub struct SignIn(Arc<Inner>);
 struct Inner {
     passwords: Passwords,
     throttle: Throttle,
-    grants: Mutex<HashMap<Key, Arc<Grant>>>,
-    generation: AtomicU64,
-    ended: Ended,
+    grants: Grants,
+    revoked: Revoked,
     changes: watch::Sender<u64>,
-}
-
-type Key = (UserId, ProjectId, Option<CredentialId>);
-
-/// What somebody who signed in is and may do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grant {
-    /// For decisions.
-    pub principal: Principal,
-    /// Name of the user.
-    pub user_name: String,
-    /// Name of the project.
-    pub project_name: String,
-    /// When the credential ends, if it was one and does.
-    pub expires_at: Option<Timestamp>,
 }
 
 /// Something named by id or by name.
@@ -73,15 +54,17 @@ pub enum Named {
 pub enum Scope<'a> {
     /// This one.
     Of(&'a Named),
-    /// The only one in which the user has a role; several are refused.
-    Only,
+    /// The user's own choice, or the only one in which it has a role; else none.
+    Usual,
+    /// None at all.
+    Nowhere,
     /// The first by name in which the user has a role.
     First,
 }
 
 impl<'a> From<Option<&'a Named>> for Scope<'a> {
     fn from(named: Option<&'a Named>) -> Self {
-        named.map_or(Self::Only, Self::Of)
+        named.map_or(Self::Usual, Self::Of)
     }
 }
 
@@ -117,15 +100,18 @@ pub enum Refused {
     /// Too many at once.
     #[error(transparent)]
     Busy(#[from] Busy),
-    /// The user has roles in several projects, or none, and named none.
-    #[error("name the project to sign in to (scope)")]
-    NoProject,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl SignIn {
+    /// One in which roles are worth this.
+    #[must_use]
+    pub fn new(roles: Roles) -> Self {
+        Self(Arc::new(Inner { grants: Grants::new(roles), ..Inner::default() }))
+    }
+
     /// Where passwords are hashed.
     #[must_use]
     pub fn passwords(&self) -> &Passwords {
@@ -134,8 +120,7 @@ impl SignIn {
 
     /// Must be called after every committed change of users, projects, roles and credentials.
     pub fn forget_grants(&self) {
-        self.0.generation.fetch_add(1, Ordering::SeqCst);
-        self.grants().clear();
+        self.0.grants.forget();
         self.tell();
     }
 
@@ -149,10 +134,27 @@ impl SignIn {
         self.0.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
 
+    /// Reads which tokens were ended before the last stop.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn load(&self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
+        self.0.revoked.load(store, now).await
+    }
+
     /// Ends a token, and all renewals of the same session, before their time.
-    pub fn end(&self, said: &Statement, now: Timestamp) {
-        self.0.ended.add(said, now);
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn end(
+        &self,
+        store: &Store,
+        said: &Statement,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let done = self.0.revoked.add(store, said.audit, last_moment(said), now).await;
         self.tell();
+        done
     }
 
     /// What a token's bearer is and may do now; none when that is nothing any more.
@@ -165,35 +167,10 @@ impl SignIn {
         said: &Statement,
         now: Timestamp,
     ) -> Result<Option<Arc<Grant>>, StoreError> {
-        if self.0.ended.contains(said) {
+        if self.0.revoked.holds(store, &said.audit, now).await? {
             return Ok(None);
         }
-        let key = (said.user.clone(), said.project.clone(), said.credential);
-        let known = self.grants().get(&key).cloned();
-        let grant = match known {
-            Some(grant) => Some(grant),
-            None => self.look_up(store, key).await?,
-        };
-        Ok(grant.filter(|grant| grant.expires_at.is_none_or(|end| now < end)))
-    }
-
-    async fn look_up(&self, store: &Store, key: Key) -> Result<Option<Arc<Grant>>, StoreError> {
-        let generation = self.0.generation.load(Ordering::SeqCst);
-        let Some(grant) = found(read_grant(store, &key).await)?.flatten().map(Arc::new) else {
-            return Ok(None);
-        };
-        let mut grants = self.grants();
-        if generation == self.0.generation.load(Ordering::SeqCst) {
-            if grants.len() >= MAX_GRANTS {
-                grants.clear();
-            }
-            grants.insert(key, Arc::clone(&grant));
-        }
-        Ok(Some(grant))
-    }
-
-    fn grants(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Arc<Grant>>> {
-        self.0.grants.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.grants.of(store, said, now).await
     }
 
     /// Signs in by password.
@@ -260,14 +237,15 @@ impl SignIn {
         &self,
         store: &Store,
         old: Statement,
-        scope: Option<&Named>,
+        scope: Scope<'_>,
         attempt: Attempt,
     ) -> Result<Statement, Refused> {
+        if self.grant(store, &old, attempt.now).await?.is_none() {
+            return Err(Refused::Wrong);
+        }
         let project = match scope {
-            None => old.project.clone(),
-            Some(named) => {
-                project(store, &old.user, Scope::Of(named)).await?.ok_or(Refused::Wrong)?
-            }
+            Scope::Usual if !old.project.is_nowhere() => old.project.clone(),
+            scope => project(store, &old.user, scope).await?.ok_or(Refused::Wrong)?,
         };
         // A credential opens one project, and a token of it no other.
         if old.credential.is_some() && project != old.project {
@@ -329,28 +307,6 @@ impl Attempt {
     }
 }
 
-async fn read_grant(store: &Store, key: &Key) -> Result<Option<Grant>, StoreError> {
-    let (user, project, credential) = key;
-    let user = identity::get_user(store, user).await?;
-    let project = identity::get_project(store, project).await?;
-    let mut roles = identity::roles_of(store, &user.id, &project.id).await?;
-    let mut expires_at = None;
-    if let Some(id) = credential {
-        let credential = identity::get_credential(store, *id).await?;
-        roles.retain(|role| credential.roles.contains(role));
-        expires_at = credential.expires_at;
-    }
-    if !user.enabled || !project.enabled || roles.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(Grant {
-        principal: Principal { user: user.id, project: project.id, roles },
-        user_name: user.name,
-        project_name: project.name,
-        expires_at,
-    }))
-}
-
 async fn user(store: &Store, who: &Named) -> Result<Option<UserRow>, StoreError> {
     match who {
         Named::Name(name) => found(identity::get_user_by_name(store, name).await),
@@ -389,23 +345,27 @@ async fn project(
             Ok(id) => found(identity::get_project(store, &id).await)?,
             Err(_) => None,
         },
-        Scope::Only => match identity::projects_of(store, user).await?.as_slice() {
-            [only] => Some(only.clone()),
-            _ => return Err(Refused::NoProject),
-        },
-        Scope::First => {
-            let mine = identity::projects_of(store, user).await?;
-            mine.into_iter().find(|project| project.enabled)
-        }
+        Scope::Usual | Scope::First => return usual(store, user, scope).await,
+        Scope::Nowhere => return Ok(Some(ProjectId::nowhere())),
     };
     Ok(row.map(|row| row.id))
 }
 
-/// "There is none" is an answer here.
-fn found<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
-    match read {
-        Ok(value) => Ok(Some(value)),
-        Err(StoreError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(error),
+/// The project of somebody who named none.
+async fn usual(
+    store: &Store,
+    user: &UserId,
+    scope: Scope<'_>,
+) -> Result<Option<ProjectId>, Refused> {
+    let wanted = identity::get_user(store, user).await?.profile.default_project;
+    let mut mine = identity::projects_of(store, user).await?;
+    mine.retain(|project| project.enabled);
+    if let Some(wanted) = wanted.filter(|id| mine.iter().any(|project| project.id == *id)) {
+        return Ok(Some(wanted));
     }
+    Ok(match (scope, mine.as_slice()) {
+        (_, [only]) => Some(only.id.clone()),
+        (Scope::First, several) => several.first().map(|project| project.id.clone()),
+        _ => Some(ProjectId::nowhere()),
+    })
 }

@@ -11,10 +11,14 @@ use model::{CredentialId, ProjectId, Timestamp, UserId};
 use sha2::Sha256;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Longest text that is looked at as a token.
 const MAX_LENGTH: usize = 512;
+/// How far in the future a token may have been made: more means that the cloud's clock was set back, and that the token would
+/// live longer than it was given.
+const MAX_SKEW: Duration = Duration::from_secs(300);
 const VERSION: u8 = 1;
 const MAC: usize = 32;
 
@@ -62,6 +66,25 @@ pub struct Statement {
     pub audit: [u8; 16],
 }
 
+/// Why a token is not good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Bad {
+    /// Nobody here made it, or it was changed or cut on its way.
+    #[error("the token is not one of this cloud, or was changed; sign in again")]
+    Strange,
+    /// It was good once.
+    #[error("the token has expired; sign in again")]
+    Expired,
+    /// It comes from the future.
+    #[error(
+        "the token was made in the future by the cloud's clock; set the clock right, or sign in again"
+    )]
+    Early,
+    /// It was ended, or its user, project, role or credential is gone.
+    #[error("the token is not valid any more; sign in again")]
+    Ended,
+}
+
 /// Makes and reads tokens. Cloning is cheap.
 #[derive(Clone)]
 pub struct Tokens(Arc<Hmac<Sha256>>);
@@ -101,9 +124,23 @@ impl Tokens {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// What a token says, if it is ours and still good.
-    #[must_use]
-    pub fn read(&self, token: &str, now: Timestamp) -> Option<Statement> {
+    /// What a token says.
+    ///
+    /// # Errors
+    /// It is not ours, or not good at this moment.
+    pub fn read(&self, token: &str, now: Timestamp) -> Result<Statement, Bad> {
+        let said = self.genuine(token).ok_or(Bad::Strange)?;
+        if said.expires_at <= now {
+            return Err(Bad::Expired);
+        }
+        if now.after(MAX_SKEW) < said.issued_at {
+            return Err(Bad::Early);
+        }
+        Ok(said)
+    }
+
+    /// What a token of ours says, whenever it was or will be good.
+    fn genuine(&self, token: &str) -> Option<Statement> {
         if token.len() > MAX_LENGTH {
             return None;
         }
@@ -112,7 +149,7 @@ impl Tokens {
         let mut mac = Hmac::clone(&self.0);
         mac.update(body);
         mac.verify_slice(signature).ok()?;
-        decode(body).filter(|statement| now < statement.expires_at)
+        decode(body)
     }
 
     /// The word that proves that a change comes from the page whose session this is. Renewals keep it, so requests that are
@@ -205,21 +242,37 @@ mod tests {
     fn a_token_says_what_it_was_made_of_until_it_expires() {
         let (tokens, said) = (Tokens::with_key(b"key"), statement());
         let token = tokens.make(&said);
-        assert_eq!(tokens.read(&token, Timestamp::from_micros(9)), Some(said));
-        assert_eq!(tokens.read(&token, Timestamp::from_micros(10)), None);
+        assert_eq!(tokens.read(&token, Timestamp::from_micros(9)), Ok(said));
+        assert_eq!(tokens.read(&token, Timestamp::from_micros(10)), Err(Bad::Expired));
     }
 
     #[test]
     fn a_token_of_another_cloud_or_with_one_bit_changed_says_nothing() {
         let (tokens, now) = (Tokens::with_key(b"key"), Timestamp::from_micros(5));
         let token = tokens.make(&statement());
-        assert_eq!(Tokens::with_key(b"yek").read(&token, now), None);
+        assert_eq!(Tokens::with_key(b"yek").read(&token, now), Err(Bad::Strange));
         let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
         for index in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[index] ^= 1;
-            assert_eq!(tokens.read(&URL_SAFE_NO_PAD.encode(changed), now), None, "byte {index}");
+            let read = tokens.read(&URL_SAFE_NO_PAD.encode(changed), now);
+            assert_eq!(read, Err(Bad::Strange), "byte {index}");
         }
+        for length in 0..token.len() {
+            let cut: String = token.chars().take(length).collect();
+            assert_eq!(tokens.read(&cut, now), Err(Bad::Strange), "{length} letters");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_a_little_is_forgiven_and_more_is_not() {
+        let tokens = Tokens::with_key(b"key");
+        let start = Timestamp::from_micros(0);
+        let issued_at = start.after(Duration::from_secs(1000));
+        let expires_at = issued_at.after(Duration::from_secs(3600));
+        let token = tokens.make(&Statement { issued_at, expires_at, ..statement() });
+        assert!(tokens.read(&token, start.after(Duration::from_secs(700))).is_ok());
+        assert_eq!(tokens.read(&token, start.after(Duration::from_secs(699))), Err(Bad::Early));
     }
 
     #[test]
@@ -242,6 +295,20 @@ mod tests {
         fn any_text_is_a_token_or_not(text in ".*", bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = Tokens::with_key(b"key").read(&text, Timestamp::default());
             let _ = decode(&bytes);
+        }
+
+        #[test]
+        fn any_statement_reads_back(user in "[a-f0-9]{1,64}", project in "[^\\x00-\\x1f\\x7f-\\u{9f}]{1,16}", audit: [u8; 16], method in 0..4_usize) {
+            let methods = [Method::Password, Method::Credential, Method::Token, Method::Session];
+            let said = Statement {
+                user: user.parse().unwrap(),
+                project: project.parse().unwrap(),
+                method: methods[method],
+                audit,
+                ..statement()
+            };
+            let tokens = Tokens::with_key(b"key");
+            prop_assert_eq!(tokens.read(&tokens.make(&said), Timestamp::from_micros(5)), Ok(said));
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::cloud::Cloud;
 use model::Timestamp;
 use std::time::Duration;
-use store::{claims, events, idempotency, load, operations, requests};
+use store::{claims, events, idempotency, identity, load, operations, requests};
 
 /// How often.
 const PERIOD: Duration = Duration::from_secs(600);
@@ -47,6 +47,7 @@ async fn batch(cloud: &Cloud) -> Result<u64, store::Error> {
             removed += idempotency::trim(tx, now).await?;
             removed += claims::trim(tx, claims_before).await?;
             removed += load::trim(tx, now).await?;
+            removed += identity::trim_revoked(tx, now).await?;
             Ok(removed)
         })
     });

@@ -148,12 +148,7 @@ async fn a_project_has_legacy_boards_only_when_it_is_named_or_marked() {
     let answer = register(&session, "CODE").await;
     assert!(answer["message"].as_str().unwrap().contains("legacy.projects"), "{answer}");
 
-    let project = store::identity::ProjectRow {
-        id: world.project.clone(),
-        name: "city".into(),
-        enabled: true,
-        allow_legacy: false,
-    };
+    let project = store::identity::ProjectRow::new(world.project.clone(), "city");
     let job = world
         .store()
         .write(|tx| Box::pin(async move { store::identity::create_project(tx, &project).await }));

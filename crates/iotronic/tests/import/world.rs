@@ -31,20 +31,9 @@ impl World {
         store
             .write(|tx| {
                 Box::pin(async move {
-                    let project = ProjectRow {
-                        id: ProjectId::new(),
-                        name: "admin".into(),
-                        enabled: true,
-                        allow_legacy: false,
-                    };
+                    let project = ProjectRow::new(ProjectId::new(), "admin");
                     identity::create_project(tx, &project).await?;
-                    let id = UserId::new();
-                    let user = UserRow {
-                        id,
-                        name: "admin".into(),
-                        password_hash: "!".into(),
-                        enabled: true,
-                    };
+                    let user = UserRow::new(UserId::new(), "admin", "!");
                     identity::create_user(tx, &user).await
                 })
             })

@@ -13,6 +13,9 @@ mod cors;
 mod delegations;
 mod errors;
 mod identity;
+mod identity_people;
+mod identity_programs;
+mod identity_tokens;
 mod lapses;
 mod load;
 #[path = "../boards/machine.rs"]

@@ -57,6 +57,8 @@ impl Things {
             .replace("{credential}", NOTHING)
             .replace("{delegation}", NOTHING)
             .replace("{role}", "user_iot")
+            .replace("{rule}", NOTHING)
+            .replace("{domain}", "default")
     }
 }
 
@@ -66,7 +68,9 @@ fn good_body(route: &Route) -> Option<Value> {
         ("GET" | "DELETE", _) => return None,
         ("PUT", path) if path.contains("/roles/") => return None,
         ("PATCH", path) if path.starts_with("/identity/v3/projects") => json!({ "project": {} }),
+        ("PATCH", path) if path.starts_with("/identity/v3/roles") => json!({ "role": {} }),
         ("PATCH", path) if path.starts_with("/identity") => json!({ "user": {} }),
+        (_, "/identity/v3/roles") => json!({ "role": { "name": "matrix" } }),
         ("PATCH", _) => json!({}),
         (_, path) if path.starts_with("/v1/") => v1_body(path),
         (_, path) if path.ends_with("/echo") => json!({ "say": "hi" }),

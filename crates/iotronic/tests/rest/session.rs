@@ -86,8 +86,7 @@ async fn sign_in_from(world: &World, body: Value, headers: &[(&str, &str)]) -> A
 /// Makes a project in which the administrator has a role, through the page.
 async fn second_project(world: &World, page: &Page, name: &str) -> String {
     let id = ProjectId::new();
-    let row =
-        ProjectRow { id: id.clone(), name: name.to_owned(), enabled: true, allow_legacy: false };
+    let row = ProjectRow::new(id.clone(), name);
     let user: UserId = page.body["user"]["id"].as_str().unwrap().parse().unwrap();
     let job = world.cloud().store.write(move |tx| {
         Box::pin(async move {

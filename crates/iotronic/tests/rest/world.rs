@@ -97,12 +97,7 @@ impl World {
     }
 
     pub(crate) async fn make_project(&self, id: &ProjectId) {
-        let row = ProjectRow {
-            id: id.clone(),
-            name: format!("project-{id}"),
-            enabled: true,
-            allow_legacy: false,
-        };
+        let row = ProjectRow::new(id.clone(), format!("project-{id}"));
         let job = self.cloud().store.write(move |tx| {
             Box::pin(async move { store::identity::create_project(tx, &row).await })
         });
@@ -112,12 +107,7 @@ impl World {
     /// A new user with one role in a project, signed in.
     pub(crate) async fn somebody(&self, project: &ProjectId, role: Role) -> Somebody {
         let user = UserId::new();
-        let row = UserRow {
-            id: user.clone(),
-            name: format!("user-{user}"),
-            password_hash: "none".into(),
-            enabled: true,
-        };
+        let row = UserRow::new(user.clone(), format!("user-{user}"), "none");
         let (id, place) = (user.clone(), project.clone());
         let job = self.cloud().store.write(move |tx| {
             Box::pin(async move {

@@ -1,10 +1,10 @@
 //! Application credentials.
 
-use super::{MAX_LIST, check_name, found};
+use super::{MAX_LIST, check_description, check_name, found};
 use crate::sql::{Reader, Row, Statement, all, first, json, one};
 use crate::{Error, Tx};
-use model::access::Role;
-use model::{CredentialId, ProjectId, Timestamp, UserId};
+use model::access_rule::AccessRule;
+use model::{CredentialId, ProjectId, RoleId, Timestamp, UserId};
 
 /// An application credential: lets a program sign in as its user, in one project, with some of the user's roles.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,11 +20,17 @@ pub struct CredentialRow {
     /// Hash of the secret, as text of the identity service's choice.
     pub secret_hash: String,
     /// At most these roles.
-    pub roles: Vec<Role>,
+    pub roles: Vec<RoleId>,
     /// Until when; none for ever.
     pub expires_at: Option<Timestamp>,
     /// Since when.
     pub created_at: Timestamp,
+    /// What it is for.
+    pub description: String,
+    /// Whether its tokens may make and delete application credentials.
+    pub unrestricted: bool,
+    /// The requests that its tokens may make; none for all that its roles allow.
+    pub access: Option<Vec<AccessRule>>,
 }
 
 impl std::fmt::Debug for CredentialRow {
@@ -33,7 +39,8 @@ impl std::fmt::Debug for CredentialRow {
     }
 }
 
-const CREDENTIAL: &str = "SELECT id, name, user_id, project, secret_hash, roles, expires_at, created_at FROM credentials";
+const CREDENTIAL: &str = "SELECT id, name, user_id, project, secret_hash, roles, expires_at, created_at, \
+     description, unrestricted, access FROM credentials";
 
 /// Stores a new application credential.
 ///
@@ -41,10 +48,11 @@ const CREDENTIAL: &str = "SELECT id, name, user_id, project, secret_hash, roles,
 /// The user has one of this name.
 pub async fn create_credential(tx: &mut Tx, credential: &CredentialRow) -> Result<(), Error> {
     check_name("application credential", &credential.name)?;
+    check_description(&credential.description)?;
     let statement = Statement::new(
         "create an application credential",
-        "INSERT INTO credentials (id, name, user_id, project, secret_hash, roles, expires_at, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO credentials (id, name, user_id, project, secret_hash, roles, expires_at, created_at, \
+         description, unrestricted, access) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(credential.id)
     .bind(credential.name.as_str())
@@ -53,7 +61,10 @@ pub async fn create_credential(tx: &mut Tx, credential: &CredentialRow) -> Resul
     .bind(credential.secret_hash.as_str())
     .bind(json(&credential.roles)?)
     .bind(credential.expires_at)
-    .bind(credential.created_at);
+    .bind(credential.created_at)
+    .bind(credential.description.as_str())
+    .bind(credential.unrestricted)
+    .bind(credential.access.as_ref().map(json).transpose()?);
     let done = tx.execute(statement).await;
     done.map_err(|error| error.duplicate_as("application credential", "name"))?;
     Ok(())
@@ -119,5 +130,8 @@ fn read_credential(row: &Row) -> Result<CredentialRow, Error> {
         roles: row.json("roles")?,
         expires_at: row.time_optional("expires_at")?,
         created_at: row.time("created_at")?,
+        description: row.text("description")?,
+        unrestricted: row.yes("unrestricted")?,
+        access: row.json_optional("access")?,
     })
 }

@@ -1,9 +1,10 @@
 //! Users, with the hashes of their passwords.
 
-use super::{MAX_LIST, check_name, found};
-use crate::sql::{Reader, Row, Statement, all, one};
+use super::{MAX_LIST, check_description, check_name, found};
+use crate::sql::{Reader, Row, Statement, all, json, one};
 use crate::{Error, Tx};
-use model::UserId;
+use model::{ProjectId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
 
 /// A user.
 #[derive(Clone, PartialEq, Eq)]
@@ -16,6 +17,43 @@ pub struct UserRow {
     pub password_hash: String,
     /// Whether it may sign in.
     pub enabled: bool,
+    /// What Keystone's clients know of it besides.
+    pub profile: Profile,
+    /// Tokens made before this moment are refused.
+    pub tokens_since: Timestamp,
+}
+
+/// What Keystone's clients know of a user besides its name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Profile {
+    /// Who it is.
+    pub description: String,
+    /// Where it gets mail.
+    pub email: Option<String>,
+    /// The project it signs in to when it names none.
+    pub default_project: Option<ProjectId>,
+}
+
+impl UserRow {
+    /// A user that may sign in.
+    #[must_use]
+    pub fn new(id: UserId, name: impl Into<String>, password_hash: impl Into<String>) -> Self {
+        Self {
+            id,
+            name: name.into(),
+            password_hash: password_hash.into(),
+            enabled: true,
+            profile: Profile::default(),
+            tokens_since: Timestamp::default(),
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        check_name("user", &self.name)?;
+        check_description(&self.profile.description)?;
+        check_description(self.profile.email.as_deref().unwrap_or_default())
+    }
 }
 
 impl std::fmt::Debug for UserRow {
@@ -24,22 +62,24 @@ impl std::fmt::Debug for UserRow {
     }
 }
 
-const USER: &str = "SELECT id, name, password_hash, enabled FROM users";
+const USER: &str = "SELECT id, name, password_hash, enabled, about, tokens_since FROM users";
 
 /// Stores a new user.
 ///
 /// # Errors
 /// Another one has this id or name.
 pub async fn create_user(tx: &mut Tx, user: &UserRow) -> Result<(), Error> {
-    check_name("user", &user.name)?;
+    user.check()?;
     let statement = Statement::new(
         "create a user",
-        "INSERT INTO users (id, name, password_hash, enabled) VALUES ($1, $2, $3, $4)",
+        "INSERT INTO users (id, name, password_hash, enabled, about, tokens_since) VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(&user.id)
     .bind(user.name.as_str())
     .bind(user.password_hash.as_str())
-    .bind(user.enabled);
+    .bind(user.enabled)
+    .bind(json(&user.profile)?)
+    .bind(user.tokens_since);
     tx.execute(statement).await.map_err(|error| error.duplicate_as("user", "name"))?;
     Ok(())
 }
@@ -71,22 +111,40 @@ pub async fn list_users<'e>(from: impl Reader<'e>) -> Result<Vec<UserRow>, Error
     all(from, Statement::new("list users", text).bind(MAX_LIST), read_user).await
 }
 
-/// Changes name, password hash and enabled of a user.
+/// Changes everything of a user but its id.
 ///
 /// # Errors
 /// There is none of this id, or another one has this name.
 pub async fn update_user(tx: &mut Tx, user: &UserRow) -> Result<(), Error> {
-    check_name("user", &user.name)?;
+    user.check()?;
     let statement = Statement::new(
         "update a user",
-        "UPDATE users SET name = $1, password_hash = $2, enabled = $3 WHERE id = $4",
+        "UPDATE users SET name = $1, password_hash = $2, enabled = $3, about = $4, tokens_since = $5 WHERE id = $6",
     )
     .bind(user.name.as_str())
     .bind(user.password_hash.as_str())
     .bind(user.enabled)
+    .bind(json(&user.profile)?)
+    .bind(user.tokens_since)
     .bind(&user.id);
     let rows = tx.execute(statement).await.map_err(|error| error.duplicate_as("user", "name"))?;
     found(rows, "user")
+}
+
+/// Removes a user with its roles and its application credentials.
+///
+/// # Errors
+/// There is none of this id.
+pub async fn delete_user(tx: &mut Tx, id: &UserId) -> Result<(), Error> {
+    let removed = Statement::new("delete a user", "DELETE FROM users WHERE id = $1").bind(id);
+    found(tx.execute(removed).await?, "user")?;
+    for (doing, text) in [
+        ("take a user's roles", "DELETE FROM assignments WHERE user_id = $1"),
+        ("delete a user's credentials", "DELETE FROM credentials WHERE user_id = $1"),
+    ] {
+        tx.execute(Statement::new(doing, text).bind(id)).await?;
+    }
+    Ok(())
 }
 
 fn read_user(row: &Row) -> Result<UserRow, Error> {
@@ -95,5 +153,7 @@ fn read_user(row: &Row) -> Result<UserRow, Error> {
         name: row.text("name")?,
         password_hash: row.text("password_hash")?,
         enabled: row.yes("enabled")?,
+        profile: row.json("about")?,
+        tokens_since: row.time("tokens_since")?,
     })
 }

@@ -2,19 +2,17 @@
 
 use crate::world::World;
 use model::access::Role;
-use model::{CredentialId, ProjectId, UserId};
+use model::access_rule::{AccessRule, Text};
+use model::{CredentialId, ProjectId, RoleId, Timestamp, UserId};
 use store::Error;
-use store::identity::{self, CredentialRow, ProjectRow, UserRow};
+use store::identity::{
+    self, AssignmentFilter, CredentialRow, ProjectRow, RevokedRow, RoleRow, UserRow,
+};
 
 #[tokio::test]
 async fn names_of_projects_and_users_are_unique_and_found_again() {
     let world = World::new().await;
-    let project = ProjectRow {
-        id: ProjectId::new(),
-        name: "city".into(),
-        enabled: true,
-        allow_legacy: false,
-    };
+    let project = ProjectRow::new(ProjectId::new(), "city");
     let user = user("ada");
     let (p, u) = (project.clone(), user.clone());
     let create = world.write(move |tx| {
@@ -40,7 +38,7 @@ async fn names_of_projects_and_users_are_unique_and_found_again() {
 }
 
 fn user(name: &str) -> UserRow {
-    UserRow { id: UserId::new(), name: name.into(), password_hash: "$argon2".into(), enabled: true }
+    UserRow::new(UserId::new(), name, "$argon2")
 }
 
 #[tokio::test]
@@ -78,17 +76,21 @@ async fn roles_hold_in_their_project_only_and_can_be_taken_away() {
     write.await.unwrap();
     assert_eq!(
         identity::roles_of(&world.store, &user, &here).await.unwrap(),
-        [Role::Admin, Role::UserIot]
+        [RoleRow::from(Role::Admin), Role::UserIot.into()]
     );
     assert_eq!(identity::roles_of(&world.store, &user, &there).await.unwrap(), []);
-    assert_eq!(identity::list_assignments(&world.store, Some(&user)).await.unwrap().len(), 2);
+    let filter = AssignmentFilter { user: Some(&user), ..AssignmentFilter::default() };
+    assert_eq!(identity::list_assignments(&world.store, filter).await.unwrap().len(), 2);
 
     let (u, h) = (user.clone(), here.clone());
     let take = world.write(move |tx| {
         Box::pin(async move { identity::unassign(tx, &u, &h, Role::Admin).await })
     });
     take.await.unwrap();
-    assert_eq!(identity::roles_of(&world.store, &user, &here).await.unwrap(), [Role::UserIot]);
+    assert_eq!(
+        identity::roles_of(&world.store, &user, &here).await.unwrap(),
+        [Role::UserIot.into()]
+    );
 }
 
 #[tokio::test]
@@ -100,9 +102,12 @@ async fn an_application_credential_is_its_users_alone() {
         user: world.user.clone(),
         project: world.project.clone(),
         secret_hash: "hash".into(),
-        roles: vec![Role::UserIot],
+        roles: vec![Role::UserIot.into()],
         expires_at: Some(world.in_an_hour()),
         created_at: world.now(),
+        description: "reads".into(),
+        unrestricted: false,
+        access: Some(vec![rule()]),
     };
     let new = row.clone();
     let create =
@@ -121,13 +126,88 @@ async fn an_application_credential_is_its_users_alone() {
 #[tokio::test]
 async fn an_overlong_name_is_refused_before_it_is_stored() {
     let world = World::new().await;
-    let project = ProjectRow {
-        id: ProjectId::new(),
-        name: "x".repeat(256),
-        enabled: true,
-        allow_legacy: false,
-    };
+    let project = ProjectRow::new(ProjectId::new(), "x".repeat(256));
     let create = world
         .write(move |tx| Box::pin(async move { identity::create_project(tx, &project).await }));
     assert!(matches!(create.await, Err(Error::Invalid(_))));
+}
+
+fn rule() -> AccessRule {
+    let text = Text { method: "GET".into(), path: "/v2/**".into(), service: "iot".into() };
+    text.try_into().unwrap()
+}
+
+#[tokio::test]
+async fn a_made_role_is_given_by_its_id_shown_by_its_name_and_taken_from_all_with_its_end() {
+    let world = World::new().await;
+    let role = RoleRow { id: RoleId::new(), name: "member".into(), description: "x".into() };
+    let (row, user, here) = (role.clone(), world.user.clone(), world.project.clone());
+    let write = world.write(move |tx| {
+        Box::pin(async move {
+            identity::create_role(tx, &row).await?;
+            identity::assign(tx, &user, &here, row.id).await
+        })
+    });
+    write.await.unwrap();
+    let roles = identity::roles_of(&world.store, &world.user, &world.project).await.unwrap();
+    assert_eq!(roles.as_slice(), std::slice::from_ref(&role));
+    assert_eq!(identity::list_roles(&world.store).await.unwrap().len(), 5);
+    let taken = RoleRow { id: RoleId::new(), name: "admin".into(), ..role.clone() };
+    let write =
+        world.write(move |tx| Box::pin(async move { identity::create_role(tx, &taken).await }));
+    assert!(matches!(write.await, Err(Error::Duplicate { what: "role", .. })));
+    let write =
+        world.write(move |tx| Box::pin(async move { identity::delete_role(tx, &role.id).await }));
+    write.await.unwrap();
+    let roles = identity::roles_of(&world.store, &world.user, &world.project).await.unwrap();
+    assert_eq!(roles, []);
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_known_until_it_would_have_ended() {
+    let world = World::new().await;
+    let (now, later) = (world.now(), world.in_an_hour());
+    let row = RevokedRow { audit: "a1".into(), until: later };
+    let new = row.clone();
+    let write = world.write(move |tx| {
+        Box::pin(async move {
+            identity::revoke_token(tx, &new).await?;
+            identity::revoke_token(tx, &new).await
+        })
+    });
+    write.await.unwrap();
+    assert!(identity::is_revoked(&world.store, "a1").await.unwrap());
+    assert!(!identity::is_revoked(&world.store, "a2").await.unwrap());
+    assert_eq!(identity::list_revoked(&world.store, now, 10).await.unwrap(), [row]);
+    assert_eq!(identity::list_revoked(&world.store, later, 10).await.unwrap(), []);
+    let trim = async |now: Timestamp| {
+        let write =
+            world.write(move |tx| Box::pin(async move { identity::trim_revoked(tx, now).await }));
+        write.await.unwrap()
+    };
+    assert_eq!((trim(now).await, trim(later).await), (0, 1));
+}
+
+#[tokio::test]
+async fn who_is_deleted_leaves_no_role_and_no_credential_and_a_project_goes_when_it_is_empty() {
+    let world = World::new().await;
+    let (ada, city) = (user("ada"), ProjectRow::new(ProjectId::new(), "city"));
+    let (id, project) = (ada.id.clone(), city.id.clone());
+    let (u, p) = (ada.id.clone(), city.id.clone());
+    let write = world.write(move |tx| {
+        Box::pin(async move {
+            identity::create_user(tx, &ada).await?;
+            identity::create_project(tx, &city).await?;
+            identity::assign(tx, &ada.id, &city.id, Role::UserIot).await?;
+            identity::delete_user(tx, &u).await?;
+            identity::delete_project(tx, &p).await
+        })
+    });
+    write.await.unwrap();
+    assert_eq!(identity::roles_of(&world.store, &id, &project).await.unwrap(), []);
+    let gone = identity::get_project(&world.store, &project).await;
+    assert!(matches!(gone, Err(Error::NotFound { .. })));
+    let again = world
+        .write(move |tx| Box::pin(async move { identity::delete_project(tx, &project).await }));
+    assert!(matches!(again.await, Err(Error::NotFound { what: "project" })));
 }

@@ -101,12 +101,7 @@ async fn serials_count_in_order_of_creation() {
 #[tokio::test]
 async fn a_project_has_no_legacy_boards_unless_it_is_marked() {
     let world = World::new().await;
-    let project = store::identity::ProjectRow {
-        id: world.project.clone(),
-        name: "city".into(),
-        enabled: true,
-        allow_legacy: false,
-    };
+    let project = store::identity::ProjectRow::new(world.project.clone(), "city");
     let id = project.id.clone();
     world
         .write(move |tx| {

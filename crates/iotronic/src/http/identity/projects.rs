@@ -1,17 +1,16 @@
-//! `/identity/v3/projects` and who has which role there.
+//! `/identity/v3/projects`.
 
-use super::{DOMAIN, Filter, collection, id, write};
+use super::{DOMAIN, Filter, changed, collection, id, only_domain, operates, own_or_any, write};
 use crate::app::access::Caller;
 use crate::app::projects;
 use crate::cloud::Cloud;
 use crate::http::answer::{Answer, Failure, nothing};
-use crate::http::extract::{Body, Path, Query};
+use crate::http::extract::{Body, Path, Person, Query, wrong};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
-use model::access::Role;
-use model::{Kind, ProjectId, UserId};
+use model::{Kind, ProjectId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::identity::{self, ProjectRow};
@@ -28,6 +27,9 @@ pub(crate) struct NewProject {
     name: String,
     #[serde(default = "yes")]
     enabled: bool,
+    description: Option<String>,
+    domain_id: Option<String>,
+    parent_id: Option<String>,
     /// Ours: whether its boards may be upstream ones.
     #[serde(default)]
     allow_legacy: bool,
@@ -38,6 +40,8 @@ pub(crate) struct NewProject {
 pub(crate) struct ProjectChange {
     name: Option<String>,
     enabled: Option<bool>,
+    description: Option<String>,
+    domain_id: Option<String>,
     allow_legacy: Option<bool>,
 }
 
@@ -47,15 +51,28 @@ fn yes() -> bool {
 
 /// Make a project.
 pub(crate) async fn create(
-    _: Caller,
+    caller: Caller,
     State(cloud): State<Cloud>,
     Body(Wrapped { project }): Body<Wrapped<NewProject>>,
 ) -> Answer {
-    let NewProject { name, enabled, allow_legacy } = project;
-    let row = ProjectRow { id: ProjectId::new(), name, enabled, allow_legacy };
+    only_domain(project.domain_id.as_deref())?;
+    if project.parent_id.is_some_and(|parent| parent != DOMAIN) {
+        return Err(wrong("projects have no projects in them; leave parent_id out"));
+    }
+    let mut row = ProjectRow::new(ProjectId::new(), project.name);
+    row.enabled = project.enabled;
+    row.allow_legacy = project.allow_legacy;
+    row.description = project.description.unwrap_or_default();
     let shown = json!({ "project": view(&cloud, &row) });
-    write(&cloud, move |tx| Box::pin(async move { identity::create_project(tx, &row).await }))
-        .await?;
+    let more = json!({ "name": row.name });
+    let event = changed(caller.grant(), "project", "created", Some(&row.id), &row.id, more);
+    write(&cloud, move |tx| {
+        Box::pin(async move {
+            identity::create_project(tx, &row).await?;
+            tx.event(event).await
+        })
+    })
+    .await?;
     Ok((StatusCode::CREATED, Json(shown)).into_response())
 }
 
@@ -66,99 +83,97 @@ pub(crate) async fn list(
     Query(filter): Query<Filter>,
 ) -> Answer<Json<Value>> {
     let rows = identity::list_projects(&cloud.store).await?;
-    let picked = rows.iter().filter(|row| filter.picks(&row.name));
+    let picked = rows.iter().filter(|row| filter.picks_one(&row.name, row.enabled));
     let items = picked.map(|row| view(&cloud, row)).collect();
     Ok(Json(collection(&cloud, "projects", items)))
 }
 
-/// Show a project.
+/// Show a project: one's own, or for those who operate the cloud, any.
 pub(crate) async fn show(
-    _: Caller,
+    who: Person,
     State(cloud): State<Cloud>,
     Path(project): Path<String>,
 ) -> Answer<Json<Value>> {
-    let row = identity::get_project(&cloud.store, &id(&project, "project")?).await?;
+    let project: ProjectId = id(&project, "project")?;
+    if !operates(&who.grant, "project:get_one") {
+        let mine = identity::projects_of(&cloud.store, &who.grant.principal.user).await?;
+        if mine.iter().all(|row| row.id != project) {
+            return Err(Failure::new(Kind::NotFound, "no such project"));
+        }
+    }
+    let row = identity::get_project(&cloud.store, &project).await?;
     Ok(Json(json!({ "project": view(&cloud, &row) })))
 }
 
 /// Change a project.
 pub(crate) async fn change(
-    _: Caller,
+    caller: Caller,
     State(cloud): State<Cloud>,
     Path(project): Path<String>,
     Body(Wrapped { project: change }): Body<Wrapped<ProjectChange>>,
 ) -> Answer<Json<Value>> {
+    only_domain(change.domain_id.as_deref())?;
     let mut row = identity::get_project(&cloud.store, &id(&project, "project")?).await?;
     row.name = change.name.unwrap_or(row.name);
     row.enabled = change.enabled.unwrap_or(row.enabled);
     row.allow_legacy = change.allow_legacy.unwrap_or(row.allow_legacy);
-    projects::update(&cloud, &row).await?;
+    row.description = change.description.unwrap_or(row.description);
+    let more = json!({ "name": row.name, "enabled": row.enabled });
+    let event = changed(caller.grant(), "project", "updated", Some(&row.id), &row.id, more);
+    projects::update(&cloud, &row, event).await?;
     cloud.sign_in.forget_grants();
     Ok(Json(json!({ "project": view(&cloud, &row) })))
 }
 
-/// List the projects that one may sign in to.
-pub(crate) async fn mine(caller: Caller, State(cloud): State<Cloud>) -> Answer<Json<Value>> {
-    let rows = identity::projects_of(&cloud.store, &caller.principal().user).await?;
-    let items = rows.iter().map(|row| view(&cloud, row)).collect();
-    Ok(Json(collection(&cloud, "projects", items)))
-}
-
-/// List roles; there are no others.
-pub(crate) async fn roles(
-    _: Caller,
+/// Delete a project that holds nothing any more.
+pub(crate) async fn delete(
+    caller: Caller,
     State(cloud): State<Cloud>,
-    Query(filter): Query<Filter>,
-) -> Json<Value> {
-    let picked = Role::ALL.into_iter().filter(|role| filter.picks(role.word()));
-    let items = picked.map(|role| json!({ "id": role, "name": role, "domain_id": null })).collect();
-    Json(collection(&cloud, "roles", items))
-}
-
-/// Give a user a role in a project.
-pub(crate) async fn assign(
-    _: Caller,
-    State(cloud): State<Cloud>,
-    Path(path): Path<(String, String, String)>,
+    Path(project): Path<String>,
 ) -> Answer {
-    let (project, user, role) = assignment(&path)?;
+    let project: ProjectId = id(&project, "project")?;
+    if project == *caller.project() {
+        let text = "nobody deletes the project they are signed in to; sign in to another";
+        return Err(Failure::new(Kind::Conflict, text));
+    }
+    let event = changed(caller.grant(), "project", "deleted", None, &project, json!({}));
     write(&cloud, move |tx| {
         Box::pin(async move {
-            identity::get_project(&mut *tx, &project).await?;
-            identity::get_user(&mut *tx, &user).await?;
-            identity::assign(tx, &user, &project, role).await
+            identity::delete_project(tx, &project).await?;
+            tx.event(event).await
         })
     })
     .await?;
     Ok(nothing())
 }
 
-/// Take a role away.
-pub(crate) async fn unassign(
-    _: Caller,
-    State(cloud): State<Cloud>,
-    Path(path): Path<(String, String, String)>,
-) -> Answer {
-    let (project, user, role) = assignment(&path)?;
-    write(&cloud, move |tx| {
-        Box::pin(async move { identity::unassign(tx, &user, &project, role).await })
-    })
-    .await?;
-    Ok(nothing())
+/// List the projects that one may sign in to.
+pub(crate) async fn mine(who: Person, State(cloud): State<Cloud>) -> Answer<Json<Value>> {
+    let mut rows = identity::projects_of(&cloud.store, &who.grant.principal.user).await?;
+    // A credential opens one project.
+    rows.retain(|row| row.enabled && (who.said.credential.is_none() || row.id == who.said.project));
+    let items = rows.iter().map(|row| view(&cloud, row)).collect();
+    Ok(Json(collection(&cloud, "projects", items)))
 }
 
-fn assignment(
-    (project, user, role): &(String, String, String),
-) -> Result<(ProjectId, UserId, Role), Failure> {
-    let role =
-        role.parse().map_err(|error: model::Invalid| Failure::new(Kind::NotFound, error.0))?;
-    Ok((id(project, "project")?, id(user, "user")?, role))
+/// List the projects in which a user has a role.
+pub(crate) async fn of_user(
+    who: Person,
+    State(cloud): State<Cloud>,
+    Path(user): Path<String>,
+    Query(filter): Query<Filter>,
+) -> Answer<Json<Value>> {
+    let user = own_or_any(&who.grant, &user, "user:projects")?;
+    let rows = identity::projects_of(&cloud.store, &user).await?;
+    let picked = rows.iter().filter(|row| filter.picks_one(&row.name, row.enabled));
+    let items = picked.map(|row| view(&cloud, row)).collect();
+    Ok(Json(collection(&cloud, "projects", items)))
 }
 
 fn view(cloud: &Cloud, row: &ProjectRow) -> Value {
     json!({
         "id": row.id, "name": row.name, "enabled": row.enabled, "domain_id": DOMAIN, "parent_id": DOMAIN,
-        "is_domain": false, "description": "", "allow_legacy": row.allow_legacy, "tags": [], "options": {},
+        "is_domain": false, "description": row.description, "allow_legacy": row.allow_legacy, "tags": [], "options": {},
         "links": { "self": format!("{}/identity/v3/projects/{}", cloud.public_url, row.id) },
     })
 }

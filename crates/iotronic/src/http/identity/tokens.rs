@@ -1,28 +1,24 @@
-//! `/identity/v3/auth/tokens`: signing in, and looking at a token.
+//! `/identity/v3/auth/tokens`: signing in, looking at a token, and ending one.
 
-use crate::app::access::Caller;
+use super::{access_rules, catalog, changed, operates};
 use crate::cloud::Cloud;
 use crate::http::Peer;
-use crate::http::answer::{Answer, Failure};
-use crate::http::extract::{Body, wrong};
-use crate::identity::sign_in::{Attempt, Grant, Named, Refused, WhichCredential};
+use crate::http::answer::{Answer, Failure, nothing};
+use crate::http::extract::{Body, Person, wrong};
+use crate::identity::grants::{Grant, Through};
+use crate::identity::revoked;
+use crate::identity::sign_in::{Attempt, Named, Refused, Scope, WhichCredential};
 use crate::identity::tokens::{Method, Statement};
 use api::identity::{
-    Auth, CredentialMethod, Domain, Endpoint, PasswordMethod, Reference, RoleReference,
-    SUBJECT_TOKEN, Service, Token, TokenAnswer, TokenMethod, TokenRequest,
+    Auth, CredentialMethod, Domain, PasswordMethod, Reference, RoleReference, SUBJECT_TOKEN, Token,
+    TokenAnswer, TokenMethod, TokenRequest,
 };
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Json};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::Kind;
-use model::access::Role;
-use serde_json::Value;
-
-/// Region of every endpoint.
-const REGION: &str = "RegionOne";
+use serde_json::{Value, json};
 
 /// Sign in by password, application credential or token.
 #[utoipa::path(post, path = "/identity/v3/auth/tokens", tag = "identity",
@@ -78,8 +74,8 @@ fn refusal(why: NotSignedIn) -> Failure {
 }
 
 async fn sign_in(cloud: &Cloud, auth: Auth, attempt: Attempt) -> Result<Statement, NotSignedIn> {
-    let malformed = |text: &str| NotSignedIn::Malformed(wrong(text));
-    let scope = scope(auth.scope.as_ref()).map_err(NotSignedIn::Malformed)?;
+    let wanted = scope(auth.scope.as_ref())?;
+    let scope = wanted.scope();
     let identity = auth.identity;
     let [method] = identity.methods.as_slice() else {
         return Err(malformed("name one method: password, application_credential or token"));
@@ -87,21 +83,21 @@ async fn sign_in(cloud: &Cloud, auth: Auth, attempt: Attempt) -> Result<Statemen
     let store = &cloud.store;
     match (method.as_str(), identity.password, identity.application_credential, identity.token) {
         ("password", Some(PasswordMethod { user }), _, _) => {
-            let who = named(user.id, user.name).ok_or_else(|| malformed("name the user"))?;
+            let who = named(user.id, user.name, user.domain.as_ref())?;
+            let who = who.ok_or_else(|| malformed("name the user"))?;
             let password = user.password.into();
-            let scope = scope.as_ref().into();
             Ok(cloud.sign_in.by_password(store, &who, password, scope, attempt).await?)
         }
         ("application_credential", _, Some(credential), _) => {
             let secret = credential.secret.clone().into();
-            let which = which(credential).ok_or_else(|| {
+            let which = which(credential)?.ok_or_else(|| {
                 malformed("name the application credential by id, or by name and user")
             })?;
             Ok(cloud.sign_in.by_credential(store, &which, secret, attempt).await?)
         }
         ("token", _, _, Some(TokenMethod { id })) => {
-            let old = cloud.tokens.read(&id, attempt.now).ok_or(Refused::Wrong)?;
-            Ok(cloud.sign_in.by_token(store, old, scope.as_ref(), attempt).await?)
+            let old = cloud.tokens.read(&id, attempt.now).map_err(|_| Refused::Wrong)?;
+            Ok(cloud.sign_in.by_token(store, old, scope, attempt).await?)
         }
         ("password" | "application_credential" | "token", ..) => {
             Err(malformed("identity lacks the member that its method needs"))
@@ -110,49 +106,119 @@ async fn sign_in(cloud: &Cloud, auth: Auth, attempt: Attempt) -> Result<Statemen
     }
 }
 
-fn named(id: Option<String>, name: Option<String>) -> Option<Named> {
-    id.map(Named::Id).or(name.map(Named::Name))
+/// By id, or by name in the one domain; a name in another domain is nobody's.
+fn named(
+    id: Option<String>,
+    name: Option<String>,
+    domain: Option<&Reference>,
+) -> Result<Option<Named>, Refused> {
+    if let Some(id) = id {
+        return Ok(Some(Named::Id(id)));
+    }
+    let only = Domain::default();
+    let is_it = domain.is_none_or(|domain| match (&domain.id, &domain.name) {
+        (Some(id), _) => *id == only.id,
+        (None, Some(name)) => name.eq_ignore_ascii_case(&only.name),
+        (None, None) => true,
+    });
+    if is_it { Ok(name.map(Named::Name)) } else { Err(Refused::Wrong) }
 }
 
-fn which(credential: CredentialMethod) -> Option<WhichCredential> {
+fn which(credential: CredentialMethod) -> Result<Option<WhichCredential>, Refused> {
     match (credential.id, credential.name, credential.user) {
-        (Some(id), _, _) => Some(WhichCredential::Id(id)),
+        (Some(id), _, _) => Ok(Some(WhichCredential::Id(id))),
         (None, Some(name), Some(user)) => {
-            Some(WhichCredential::Of(named(user.id, user.name)?, name))
+            let user = named(user.id, user.name, user.domain.as_deref())?;
+            Ok(user.map(|user| WhichCredential::Of(user, name)))
         }
-        _ => None,
+        _ => Ok(None),
     }
 }
 
-fn scope(scope: Option<&Value>) -> Result<Option<Named>, Failure> {
-    let Some(scope) = scope.filter(|scope| !scope.is_null() && *scope != "unscoped") else {
-        return Ok(None);
-    };
+/// The project that is asked for.
+enum Wanted {
+    Usual,
+    Nowhere,
+    Project(Named),
+}
+
+impl Wanted {
+    fn scope(&self) -> Scope<'_> {
+        match self {
+            Self::Usual => Scope::Usual,
+            Self::Nowhere => Scope::Nowhere,
+            Self::Project(named) => Scope::Of(named),
+        }
+    }
+}
+
+fn scope(scope: Option<&Value>) -> Result<Wanted, NotSignedIn> {
+    let Some(scope) = scope.filter(|scope| !scope.is_null()) else { return Ok(Wanted::Usual) };
+    if *scope == "unscoped" || scope.get("unscoped").is_some() {
+        return Ok(Wanted::Nowhere);
+    }
     let project = scope.get("project").ok_or_else(|| {
-        wrong("scope names no project; domains and the system are no scopes of this cloud")
+        malformed("scope names no project; domains and the system are no scopes of this cloud")
     })?;
     let project: Reference = serde_json::from_value(project.clone())
-        .map_err(|error| wrong(format_args!("auth.scope.project: {error}")))?;
-    match named(project.id, project.name) {
-        Some(project) => Ok(Some(project)),
-        None => Err(wrong("auth.scope.project has neither id nor name")),
+        .map_err(|error| malformed(format_args!("auth.scope.project: {error}")))?;
+    match named(project.id, project.name, project.domain.as_deref())? {
+        Some(project) => Ok(Wanted::Project(project)),
+        None => Err(malformed("auth.scope.project has neither id nor name")),
     }
+}
+
+fn malformed(text: impl std::fmt::Display) -> NotSignedIn {
+    NotSignedIn::Malformed(wrong(text))
 }
 
 /// What the token in `X-Subject-Token` means.
-pub(crate) async fn show(caller: Caller, State(cloud): State<Cloud>, headers: HeaderMap) -> Answer {
-    let subject = headers.get(SUBJECT_TOKEN).and_then(|token| token.to_str().ok());
-    let subject = subject.ok_or_else(|| wrong("x-subject-token is missing"))?;
-    let unknown = || Failure::new(Kind::NotFound, "the subject token is not valid or has expired");
-    let said = cloud.tokens.read(subject, cloud.now()).ok_or_else(unknown)?;
-    let mine = said.user == caller.principal().user;
-    if !mine && !caller.principal().roles.contains(&Role::Admin) {
-        return Err(Failure::new(Kind::Forbidden, "another user's token needs the role admin"));
-    }
+pub(crate) async fn show(who: Person, State(cloud): State<Cloud>, headers: HeaderMap) -> Answer {
+    let (text, said) = subject(&cloud, &who, &headers, "token:get")?;
     let grant = cloud.sign_in.grant(&cloud.store, &said, cloud.now()).await?.ok_or_else(unknown)?;
     let body = TokenAnswer { token: meaning(&cloud, &said, &grant) };
-    let headers = [(SUBJECT_TOKEN, subject.to_owned())];
+    let headers = [(SUBJECT_TOKEN, text), (header::VARY.as_str(), "X-Auth-Token".to_owned())];
     Ok::<Response, _>((headers, Json(body)).into_response())
+}
+
+/// End the token in `X-Subject-Token` before its time.
+pub(crate) async fn revoke(who: Person, State(cloud): State<Cloud>, headers: HeaderMap) -> Answer {
+    let (_, said) = subject(&cloud, &who, &headers, "token:revoke")?;
+    let grant = cloud.sign_in.grant(&cloud.store, &said, cloud.now()).await?;
+    let grant = grant.ok_or_else(unknown)?;
+    cloud.sign_in.end(&cloud.store, &said, cloud.now()).await?;
+    tracing::info!(user = grant.user_name, by = who.grant.user_name, "a token was ended");
+    let project = Some(&said.project).filter(|project| !project.is_nowhere());
+    let more = json!({ "user": said.user });
+    let event = changed(&who.grant, "token", "revoked", project, revoked::text(&said.audit), more);
+    let written = cloud.store.write(move |tx| Box::pin(async move { tx.event(event).await })).await;
+    written?;
+    Ok(nothing())
+}
+
+fn unknown() -> Failure {
+    Failure::new(Kind::NotFound, "the subject token is not valid or has expired")
+}
+
+/// The token that a request is about: one's own, or anybody's for those who operate the cloud.
+fn subject(
+    cloud: &Cloud,
+    who: &Person,
+    headers: &HeaderMap,
+    action: &'static str,
+) -> Result<(String, Statement), Failure> {
+    let mut all = headers.get_all(SUBJECT_TOKEN).into_iter();
+    let text = all.next().and_then(|token| token.to_str().ok());
+    let text = text.ok_or_else(|| wrong("x-subject-token is missing"))?;
+    if all.next().is_some() {
+        return Err(wrong("the request names more than one x-subject-token; send one"));
+    }
+    let said = cloud.tokens.read(text, cloud.now()).map_err(|_| unknown())?;
+    if said.user != who.grant.principal.user && !operates(&who.grant, action) {
+        let text = format!("{action} for another user's token needs the role admin");
+        return Err(Failure::new(Kind::Forbidden, text));
+    }
+    Ok((text.to_owned(), said))
 }
 
 fn meaning(cloud: &Cloud, said: &Statement, grant: &Grant) -> Token {
@@ -161,43 +227,38 @@ fn meaning(cloud: &Cloud, said: &Statement, grant: &Grant) -> Token {
         name: name.to_owned(),
         domain: Domain::default(),
     };
-    let roles = grant.principal.roles.iter().map(|role| RoleReference { id: *role, name: *role });
+    let is_scoped = !said.project.is_nowhere();
+    let roles = grant
+        .roles
+        .iter()
+        .map(|row| RoleReference { id: row.id.to_string(), name: row.name.clone() });
     let mut methods = vec![said.method.word().to_owned()];
     if said.method == Method::Token {
-        methods.push(Method::Password.word().to_owned());
+        let first = said.credential.map_or(Method::Password, |_| Method::Credential);
+        methods.push(first.word().to_owned());
     }
     Token {
         methods,
         user: named(said.user.as_str(), &grant.user_name),
-        project: named(said.project.as_str(), &grant.project_name),
+        project: is_scoped.then(|| named(said.project.as_str(), &grant.project_name)),
         roles: roles.collect(),
-        catalog: catalog(cloud),
+        catalog: if is_scoped { catalog::all(cloud) } else { Vec::new() },
+        application_credential: grant.credential.as_ref().map(|through| shown(said, through)),
         issued_at: said.issued_at,
         expires_at: grant.expires_at.map_or(said.expires_at, |end| end.min(said.expires_at)),
         is_domain: false,
-        audit_ids: vec![URL_SAFE_NO_PAD.encode(said.audit)],
+        audit_ids: vec![revoked::text(&said.audit)],
     }
 }
 
-/// Where the services are; all interfaces lead to the one public URL.
-fn catalog(cloud: &Cloud) -> Vec<Service> {
-    let url = &cloud.public_url;
-    let service = |kind: &str, name: &str, url: String| Service {
-        id: kind.to_owned(),
-        kind: kind.to_owned(),
-        name: name.to_owned(),
-        endpoints: ["public", "internal", "admin"]
-            .map(|interface| Endpoint {
-                id: format!("{kind}-{interface}"),
-                interface: interface.to_owned(),
-                region: REGION.to_owned(),
-                region_id: REGION.to_owned(),
-                url: url.clone(),
-            })
-            .into(),
-    };
-    vec![
-        service("iot", "iotronic", url.clone()),
-        service("identity", "keystone", format!("{url}/identity/v3")),
-    ]
+fn shown(said: &Statement, through: &Through) -> Value {
+    let mut shown =
+        json!({ "id": through.id, "name": through.name, "restricted": !through.unrestricted });
+    let rules = through.access.as_ref().map(|rules| {
+        rules.iter().map(|rule| access_rules::view(&said.user, rule)).collect::<Vec<_>>()
+    });
+    if let (Some(members), Some(rules)) = (shown.as_object_mut(), rules) {
+        members.insert("access_rules".into(), rules.into());
+    }
+    shown
 }

@@ -15,13 +15,13 @@ const NO_PASSWORD: &str = "!";
 pub(super) async fn bring(store: &Store, found: &Found, report: &mut Report) -> Result<(), Error> {
     let projects = projects_of(found).into_iter().map(|id| {
         let name = found.people.project_name(&id);
-        ProjectRow { id, name, enabled: true, allow_legacy: false }
+        ProjectRow::new(id, name)
     });
     in_batches(store, projects.collect(), report, |tx, row, said| Box::pin(project(tx, row, said)))
         .await?;
     let users = users_of(found).into_iter().map(|id| {
         let name = found.people.user_name(&id);
-        UserRow { id, name, password_hash: NO_PASSWORD.into(), enabled: true }
+        UserRow::new(id, name, NO_PASSWORD)
     });
     in_batches(store, users.collect(), report, |tx, row, said| Box::pin(user(tx, row, said)))
         .await?;
