@@ -311,14 +311,15 @@ async fn a_dead_link_is_found_within_three_and_a_half_seconds_while_a_channel_is
 async fn an_idle_link_and_one_that_only_waits_stay_alive() {
     let quick = websocket::Settings {
         idle_ping: Duration::from_millis(100),
-        idle_dead: Duration::from_millis(600),
+        // Longer than a busy machine forgets a program.
+        idle_dead: Duration::from_secs(2),
         active_ping: Duration::from_millis(100),
-        active_dead: Duration::from_millis(600),
+        active_dead: Duration::from_secs(2),
     };
     let settings = Settings { liveness: quick, ..Settings::default() };
     let target = service(echo).await;
     let pair = link(Table::one(target), settings).await;
-    let waits = |what| tokio::time::timeout(Duration::from_millis(1_500), what);
+    let waits = |what| tokio::time::timeout(Duration::from_millis(2_500), what);
     assert!(waits(pair.cloud.closed()).await.is_err(), "an idle link died");
     let mut channel = soon("the channel", pair.cloud.open(key())).await.unwrap();
     assert!(waits(pair.cloud.closed()).await.is_err(), "a waiting link died");

