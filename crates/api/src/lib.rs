@@ -18,6 +18,7 @@ pub mod operations;
 pub mod page;
 pub mod plugins;
 pub mod problem;
+pub mod rights;
 pub mod services;
 pub mod session;
 pub mod system;

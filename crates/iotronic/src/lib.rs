@@ -7,6 +7,7 @@
 pub mod app;
 pub mod boards;
 pub mod cloud;
+pub mod cloud_keys;
 pub mod http;
 pub mod identity;
 pub mod import;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use iotronic::identity::reset;
-use iotronic::{http, import, serve, settings, tls};
+use iotronic::{cloud_keys, http, import, serve, settings, tls};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -35,6 +35,8 @@ enum Command {
     Import(import::Arguments),
     /// Give a user of a stopped cloud a new password.
     ResetPassword(reset::Arguments),
+    /// Give a stopped cloud a new key, which its boards follow.
+    RotateKey(cloud_keys::Arguments),
     /// Print the OpenAPI document of /v2.
     Openapi,
 }
@@ -50,6 +52,8 @@ fn main() -> ExitCode {
         Command::ResetPassword(arguments) => {
             reset::run(&arguments, &mut std::io::stdout().lock()).map_err(|error| error.to_string())
         }
+        Command::RotateKey(arguments) => cloud_keys::run(&arguments, &mut std::io::stdout().lock())
+            .map_err(|error| error.to_string()),
         Command::Serve { data, config, check_config } => load(config).and_then(|settings| {
             if check_config {
                 tls::check(&settings).map_err(|error| error.to_string())?;

@@ -12,13 +12,13 @@ pub(crate) use stream::{Io, Stream};
 
 use crate::boards::{Boards, LegacyTerms};
 use crate::cloud::{Cloud, Parts};
+use crate::cloud_keys::{self, CloudKeys};
 use crate::http;
 use crate::identity::{self, SignIn, Tokens};
 use crate::ingress::Ingress;
 use crate::settings::Settings;
 use crate::{tasks, tls};
 use accept::Acceptor;
-use base::key::KeyPair;
 use base::secret::Secret;
 use base::tasks::{Shutdown, Tasks};
 use legacy::Doors;
@@ -29,8 +29,6 @@ use store::{Options, Store};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// The cloud's identity, in the data folder.
-const KEY: &str = "cloud.key";
 /// Time for the goodbyes, even when requests took all of the grace period.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -62,7 +60,7 @@ pub enum Error {
     Store(#[from] store::Error),
     /// The cloud's key cannot be had.
     #[error(transparent)]
-    Key(#[from] base::key::Error),
+    Key(#[from] cloud_keys::Error),
     /// There is no TLS.
     #[error(transparent)]
     Tls(#[from] tls::Error),
@@ -112,7 +110,8 @@ pub async fn start(dir: &Path, settings: Settings, options: Options) -> Result<S
     })?;
     let public_url = settings.url(address);
     let tls = tls::set_up(&settings, dir, address)?;
-    let key = KeyPair::load_or_create(&dir.join(KEY))?;
+    let keys = CloudKeys::open(dir)?;
+    let key = keys.current().clone();
     let tokens =
         Tokens::open(dir).map_err(|source| Error::Folder { path: dir.to_owned(), source })?;
     forget_interrupted(&store).await?;
@@ -126,7 +125,7 @@ pub async fn start(dir: &Path, settings: Settings, options: Options) -> Result<S
         max_strangers: settings.limits.enrolling,
         settings: settings.legacy.clone(),
     });
-    let started = Boards::start(store.clone(), clock.clone(), key.clone(), &settings, terms).await;
+    let started = Boards::start(store.clone(), clock.clone(), keys, &settings, terms).await;
     let boards = started.map_err(Error::Boards)?;
     let ingress = Ingress::new(boards.clone(), &settings);
     let shutdown = Shutdown::new();

@@ -8,16 +8,20 @@ use crate::cloud::{self, Cloud, Joined, Who, join};
 use crate::cloud_call::call;
 use crate::dispatch::Dispatch;
 use crate::engine::State;
+use crate::epoch::Epoch;
 use crate::error::Error;
 use crate::facts::{self, LoadMeter};
 use crate::forward::Services;
-use crate::handlers::RealBoard;
+use crate::handlers::{RealBoard, blocking};
 use crate::hearsay::Hearsay;
+use crate::home::Home;
+use crate::keys::Keys;
+use crate::pinned::Pinned;
+use crate::rotation::{Attached, Rotation};
 use crate::sensors::Sensors;
 use crate::settings::Settings;
 use crate::terminal;
 use base::backoff::Backoff;
-use base::key::KeyPair;
 use base::tasks::Shutdown;
 use model::BoardId;
 use model::facts::Facts;
@@ -27,7 +31,6 @@ use rpc::{Method, OLDEST_PROTOCOL, PROTOCOL};
 use serde::Deserialize as _;
 use serde_json::Value;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -48,14 +51,17 @@ const GOOD_SESSION: Duration = Duration::from_secs(10);
 /// What the control channel needs.
 pub(crate) struct Control {
     pub(crate) board: BoardId,
-    pub(crate) key: KeyPair,
+    pub(crate) keys: Keys,
+    pub(crate) pinned: Pinned,
+    pub(crate) rotation: Rotation,
+    pub(crate) epoch: Epoch,
     pub(crate) cloud: Cloud,
     pub(crate) clock: Arc<BoardClock>,
     pub(crate) dispatch: Dispatch<RealBoard>,
     pub(crate) services: Services,
     pub(crate) sensors: Arc<dyn Sensors>,
     pub(crate) sandbox: Vec<String>,
-    pub(crate) home: PathBuf,
+    pub(crate) home: Home,
     pub(crate) settings: Settings,
     pub(crate) state: watch::Sender<State>,
     pub(crate) hearsay: Hearsay,
@@ -82,13 +88,14 @@ impl Control {
     /// Stays in touch until `stop`; gives back the session that stands then, for the last answers.
     pub(crate) async fn stay(&self, stop: &Shutdown) -> Option<Session> {
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
-        let mut meter = LoadMeter::new(&self.home);
+        let mut meter = LoadMeter::new(self.home.dir());
         loop {
             let began = Instant::now();
             let error = match stop.until(self.go_online(&mut meter)).await? {
                 Ok(online) => match stop.until(self.keep(&online, &mut meter)).await {
                     None => return Some(online.session),
                     Some(ended) => {
+                        self.rotation.attach(None);
                         online.session.close();
                         ended
                     }
@@ -106,11 +113,7 @@ impl Control {
     }
 
     async fn go_online(&self, meter: &mut LoadMeter) -> Result<Online, Error> {
-        let joined = join(&self.cloud, Who::Board(self.board), &self.key, &self.settings).await?;
-        let Joined { session, welcome, local, .. } = joined;
-        let (clock, time) = (Arc::clone(&self.clock), welcome.s4t_time);
-        // On the disk before anything follows from it: time must not go back.
-        let _ = tokio::task::spawn_blocking(move || clock.learn(time)).await;
+        let Joined { session, welcome, local, .. } = self.join().await?;
         let prefix = board_prefix(session.id(), self.board);
         let registering = session.register(&prefix, Match::Prefix, self.handler());
         tokio::time::timeout(REGISTER_PATIENCE, registering)
@@ -135,6 +138,13 @@ impl Control {
         let can = accepted.capabilities.join(" ");
         tracing::info!(board = %self.board, name = accepted.name, session = session.id(), cloud_can = can, "online");
         self.hearsay.accepted(&accepted).await;
+        let (epoch, told) = (self.epoch.clone(), accepted.rights_epoch);
+        blocking(move || epoch.raise(told)).await.map_err(Error::Refused)??;
+        if accepted.can(CloudCapability::RotateKey) {
+            let (session, agent) = (session.clone(), welcome.s4t_agent.clone());
+            self.rotation.attach(Some(Attached { session, agent }));
+            self.rotation.rotate_if_due(self.settings.cloud.rotate_key_days);
+        }
         let tells_name = match accepted.can(CloudCapability::ReportName) {
             true => TellsName::Yes,
             false => TellsName::No,
@@ -142,6 +152,36 @@ impl Control {
         let every = self.settings.cloud.report_every_s.unwrap_or(accepted.report_every_s);
         let report_every = Duration::from_secs(every.max(1).into());
         Ok(Online { session, agent: welcome.s4t_agent, report_every, local, facts, tells_name })
+    }
+
+    /// Joins by the board's key, or by the next one where an answer was lost that had said that it counts.
+    async fn join(&self) -> Result<Joined, Error> {
+        let who = Who::Board(self.board);
+        let (current, next) = (self.keys.current(), self.keys.next());
+        let joined = match (join(&self.cloud, who, &current, &self.settings).await, next) {
+            (Err(error), Some(next)) if error.is_refusal() => {
+                let joined = join(&self.cloud, who, &next, &self.settings).await?;
+                let (keys, now) = (self.keys.clone(), self.clock.cloud_now());
+                let public = next.public();
+                tracing::info!(
+                    key = public.fingerprint(),
+                    "the cloud knows the board by its new key already"
+                );
+                blocking(move || keys.promote(&public, now)).await.map_err(Error::Refused)??;
+                joined
+            }
+            (joined, _) => joined?,
+        };
+        // On the disk before anything follows from it: time must not go back, and a new key of the cloud is followed once.
+        let (clock, pinned, home) =
+            (Arc::clone(&self.clock), self.pinned.clone(), self.home.clone());
+        let taken = blocking(move || {
+            joined.teach(&clock);
+            pinned.follow(&home, joined.cloud).map(|()| joined)
+        });
+        let joined = taken.await.map_err(Error::Refused)??;
+        self.cloud.repin(&joined.cloud);
+        Ok(joined)
     }
 
     /// Reports until the session ends; why it did.
@@ -192,7 +232,7 @@ impl Control {
 
     fn facts(&self, local: Option<IpAddr>) -> Facts {
         let sensors = self.sensors.names();
-        facts::facts(&self.settings, &self.home, local, self.sandbox.clone(), sensors)
+        facts::facts(&self.settings, self.home.dir(), local, self.sandbox.clone(), sensors)
     }
 
     fn info(&self, facts: Facts, meter: &mut LoadMeter) -> Info {

@@ -10,6 +10,7 @@ use crate::cloud::{Cloud, Trust};
 use crate::control::Control;
 use crate::dispatch::Dispatch;
 use crate::enrol::{enrol, may_pass};
+use crate::epoch::Epoch;
 use crate::error::Error;
 use crate::forward::{self, LinkCredentials, Services, Targets};
 use crate::handlers::RealBoard;
@@ -18,8 +19,11 @@ use crate::handlers::plugins::Plugins;
 use crate::hearsay::Hearsay;
 use crate::home::{Held, Home, Identity, Lock};
 use crate::journal::Journal;
-use crate::local::{Face, Page};
+use crate::keys::Keys;
+use crate::local::{Face, Page, Rights};
 use crate::operations::Operations;
+use crate::pinned::Pinned;
+use crate::rotation::Rotation;
 use crate::sensors::sensors;
 use crate::settings::Settings;
 use crate::table::Table;
@@ -30,7 +34,7 @@ use base::tasks::{Shutdown, Tasks};
 use runtime::Runtime;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -82,6 +86,7 @@ pub struct Agent {
     launcher: PathBuf,
     state: watch::Sender<State>,
     face: Face,
+    rights: Arc<OnceLock<Rights>>,
     _alone: Held,
 }
 
@@ -99,7 +104,8 @@ impl Agent {
     ) -> Result<Self, Error> {
         let _alone = home.lock(Lock::Run)?;
         let state = watch::Sender::new(State::Unenrolled);
-        Ok(Self { home, settings, log, launcher, state, face: Face::default(), _alone })
+        let (face, rights) = (Face::default(), Arc::default());
+        Ok(Self { home, settings, log, launcher, state, face, rights, _alone })
     }
 
     /// Where it stands, from now on.
@@ -132,6 +138,7 @@ impl Agent {
         })?;
         let page = Page {
             face: self.face.clone(),
+            rights: Arc::clone(&self.rights),
             state: self.state.subscribe(),
             home: self.home.clone(),
             file: upstream::settings_file(&self.home, &self.settings),
@@ -141,7 +148,8 @@ impl Agent {
             )
             .map_err(|error| error.to_string()),
         };
-        tracing::info!(listen = %local.listen, "local page");
+        let listen = listener.local_addr().unwrap_or(local.listen);
+        tracing::info!(%listen, "local page");
         Ok(Some(tokio::spawn(page.serve(listener))))
     }
 
@@ -225,8 +233,10 @@ impl Agent {
     }
 
     fn assemble(self, identity: &Identity) -> Result<Parts, Error> {
-        let Self { home, settings, log, launcher, state, face, _alone } = self;
-        let key = home.key()?;
+        let Self { home, settings, log, launcher, state, face, rights, _alone } = self;
+        let keys = Keys::open(&home)?;
+        let pinned = Pinned::new(PublicKey::parse(&identity.cloud)?);
+        let epoch = Epoch::open(&home.path("epoch"))?;
         let clock = Arc::new(BoardClock::open(&home.path("clock")));
         let trust = match &identity.authority {
             Some(pem) => Trust::Authority(pem.clone()),
@@ -259,6 +269,21 @@ impl Agent {
             "operative",
         );
         face.set_services(move || shown.shown());
+        let held = Rights {
+            board: identity.uuid,
+            cloud: pinned.clone(),
+            clock: Arc::clone(&clock),
+            epoch: epoch.clone(),
+            plugins: plugins.clone(),
+        };
+        let _ = rights.set(held);
+        let rotation = Rotation::new(
+            identity.uuid,
+            keys.clone(),
+            Arc::clone(&clock),
+            services.clone(),
+            commands.clone(),
+        );
         let operations = Operations::default();
         let device = Device::new(settings.device.reboot_command.clone(), commands.clone());
         let board = Arc::new(RealBoard {
@@ -271,6 +296,8 @@ impl Agent {
             operations: operations.clone(),
             log,
             clock: Arc::clone(&clock),
+            rotation: rotation.clone(),
+            epoch: epoch.clone(),
         });
         let journal = Journal::open(&home.path("journal"), clock.now())?;
         let dispatch = Dispatch::new(
@@ -281,21 +308,23 @@ impl Agent {
             Arc::clone(&clock),
             commands.clone(),
         );
-        let cloud_key = PublicKey::parse(&identity.cloud)?;
-        let link = LinkCredentials::new(identity.uuid, key.clone(), cloud_key);
+        let link = LinkCredentials::new(identity.uuid, keys.clone(), pinned.clone());
         let layers = runtime.layers().into_iter();
         let present = layers.filter(|layer| layer.presence != runtime::Presence::Missing);
         let sandbox = present.map(|layer| layer.name.to_owned()).collect();
         let control = Control {
             board: identity.uuid,
-            key,
+            keys,
+            pinned,
+            rotation,
+            epoch,
             cloud: cloud.clone(),
             clock,
             dispatch,
             services: services.clone(),
             sensors,
             sandbox,
-            home: home.dir().to_owned(),
+            home: home.clone(),
             settings: settings.clone(),
             state,
             hearsay: Hearsay::new(home, face, identity.name.clone()),

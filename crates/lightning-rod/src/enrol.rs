@@ -56,13 +56,14 @@ pub async fn enrol(home: &Home, settings: &Settings, claim: &str) -> Result<Iden
         }
         done => done?,
     };
-    clock.learn(joined.welcome.s4t_time);
+    joined.teach(&clock);
     let identity = Identity {
         uuid: enrolled.uuid,
         name: enrolled.name,
         project: enrolled.project,
         url: claim.url.clone(),
-        pin: claim.pin.clone(),
+        // An old claim names the key that led to the present one.
+        pin: joined.cloud.fingerprint(),
         cloud: joined.cloud.to_string(),
         authority: seen.get().cloned(),
         claim_sha256,

@@ -2,13 +2,15 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `board.key` | the board's Ed25519 key, mode 0600, made once |
+//! | `board.key` | the board's Ed25519 key, mode 0600 |
+//! | `board.key.next`, `key.since` | the key it is about to have ([`crate::keys`]), and since when it has the present one |
 //! | `board.json` | [`Identity`], written when the cloud has accepted the claim, and when it tells another name |
 //! | `cloud.json` | [`CloudSaid`], written when it is not what the cloud said the last time |
 //! | `claim` | text of a claim, dropped in by an image; gone once it was used |
 //! | `journal` | begin and end of commands |
 //! | `plugins/`, `plugins.json`, `services.json` | what was injected and enabled |
-//! | `clock` | the latest time the cloud told |
+//! | `clock` | the latest time the cloud told, or by which a right was honoured |
+//! | `epoch` | the epoch of rights |
 //! | `lock`, `enrol.lock` | held by the agent that runs, and by whoever enrols |
 //!
 //! Invariants: every file is replaced as a whole; secrets are readable by their owner alone; one agent runs per folder.
@@ -237,7 +239,9 @@ impl Home {
     /// # Errors
     /// A file cannot be removed.
     pub fn forget(&self) -> Result<(), Error> {
-        ["board.json", "board.key"].into_iter().try_for_each(|name| remove(&self.path(name)))
+        ["board.json", "board.key", "board.key.next", "key.since", "epoch"]
+            .into_iter()
+            .try_for_each(|name| remove(&self.path(name)))
     }
 
     /// Whether an agent runs here. Makes no file.

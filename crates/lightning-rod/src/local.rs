@@ -1,12 +1,15 @@
-//! The page that the board shows to whoever is near it: upstream's `/info`, its first-boot `/config`, and a page for people.
+//! The page that the board shows to whoever is near it: upstream's `/info`, its first-boot `/config`, a page for people, and the
+//! plugins for whoever has a right (`rights`).
 //!
-//! Invariants: nothing here changes a board that belongs to a cloud; a page of another site cannot configure one; a request is
+//! Invariants: nothing here changes a board that belongs to a cloud, but a plugin may that somebody with a right calls; a page of another site cannot configure one; a request is
 //! bounded in time and size. Deliberately not here: logging in, and everything that upstream's page does to the machine.
 
 mod answer;
 mod face;
+mod rights;
 
 pub(crate) use face::Face;
+pub(crate) use rights::Rights;
 
 use crate::engine::State;
 use crate::home::Home;
@@ -16,7 +19,7 @@ use answer::{Answer, page};
 use base::clock::{Clock as _, SystemClock};
 use model::Timestamp;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
@@ -26,6 +29,8 @@ use tokio::sync::{Semaphore, watch};
 const MAX_CONNECTIONS: usize = 16;
 /// Time for one request.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Time for one that may call a plugin.
+const CALL_PATIENCE: Duration = Duration::from_secs(60);
 /// Largest body.
 const MAX_BODY: usize = 16 * 1024;
 /// Pause after a connection could not be taken.
@@ -35,6 +40,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub(crate) struct Page {
     pub(crate) face: Face,
+    /// What rights are honoured by, once the agent knows which board it is.
+    pub(crate) rights: Arc<OnceLock<Rights>>,
     pub(crate) state: watch::Receiver<State>,
     pub(crate) home: Home,
     /// Where a first configuration goes.
@@ -55,23 +62,37 @@ impl Page {
             };
             let page = self.clone();
             tokio::spawn(async move {
-                let _ = tokio::time::timeout(PATIENCE, page.answer(stream)).await;
+                page.answer(stream).await;
                 drop(place);
             });
         }
     }
 
     async fn answer(&self, mut stream: TcpStream) {
-        let answer = match http1::read_request(&mut stream, MAX_BODY).await {
-            Ok(request) => self.route(&request),
+        let reading = http1::read_request(&mut stream, MAX_BODY);
+        let Ok(read) = tokio::time::timeout(PATIENCE, reading).await else { return };
+        let answer = match read {
+            Ok(request) => {
+                let answer = tokio::time::timeout(CALL_PATIENCE, self.route(&request)).await;
+                answer.unwrap_or_else(|_| Answer::text(504, "this takes too long to wait for here"))
+            }
             Err(error) => Answer::text(400, &error.to_string()),
         };
-        let _ = stream.write_all(&answer.to_bytes()).await;
-        let _ = stream.shutdown().await;
+        let said = async {
+            let _ = stream.write_all(&answer.to_bytes()).await;
+            let _ = stream.shutdown().await;
+        };
+        let _ = tokio::time::timeout(PATIENCE, said).await;
     }
 
-    fn route(&self, request: &http1::Request) -> Answer {
+    async fn route(&self, request: &http1::Request) -> Answer {
         let path = request.target.split('?').next().unwrap_or_default();
+        if rights::is_for(path) {
+            return match self.rights.get() {
+                Some(rights) => rights.answer(request, path).await,
+                None => Answer::text(404, "this board belongs to no cloud that gives rights"),
+            };
+        }
         match (request.method.as_str(), path) {
             ("GET", "/info") => Answer::json(200, &self.info()),
             ("GET", "/" | "/status" | "/config") => Answer::html(page(&self.info())),

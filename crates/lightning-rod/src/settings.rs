@@ -63,6 +63,8 @@ pub struct Cloud {
     /// File with the certificate authorities that may sign the cloud's TLS certificate (PEM); absent: the system's, and
     /// where there are none, Mozilla's. Not used when the claim names the cloud's own authority.
     pub authorities: Option<std::path::PathBuf>,
+    /// Days after which the board changes its key by itself; absent: never.
+    pub rotate_key_days: Option<u32>,
 }
 
 /// How messages are written.
@@ -173,6 +175,9 @@ impl Settings {
         if self.cloud.report_every_s.is_some_and(|every| !REPORT_RANGE.contains(&every)) {
             return wrong("cloud.report_every_s lies in 1..=86400".into());
         }
+        if self.cloud.rotate_key_days == Some(0) {
+            return wrong("cloud.rotate_key_days is at least 1".into());
+        }
         if self.runtime.concurrent_calls == 0 {
             return wrong("runtime.concurrent_calls is at least 1".into());
         }
@@ -226,6 +231,7 @@ mod tests {
             "[cloud]\ncolour = 1",
             "[liveness]\nidle_ping_s = 80",
             "[cloud]\nreport_every_s = 0",
+            "[cloud]\nrotate_key_days = 0",
             "[runtime]\nconcurrent_calls = 0",
             "[device]\nreboot_command = \" \"",
             "[device]\nupgrade_command = \"\"",

@@ -81,6 +81,8 @@ calls! {
     DeviceRestSubmit(Box<device::RestSubmission>): Once,
     /// Makes the board forget plugins, services and who it is.
     DeviceFactoryReset: Once,
+    /// Makes the board change its key, and answers the new one's fingerprint.
+    DeviceRotateKey: Idempotent,
     /// Answers lines of the agent's log, [`logs::Lines`].
     DeviceLogs(logs::Read): Query,
     /// Puts a plugin on the board, or a newer revision of it.
@@ -111,6 +113,8 @@ calls! {
     TerminalOpen(terminal::Open): Query,
     /// Asks the board to stop an operation that it is working on.
     OperationCancel(OperationId): Query,
+    /// Tells the board that rights of an epoch before this are void, and answers the epoch that counts there.
+    RightsEpoch(u32): Query,
 }
 
 /// `PluginLogs`.
@@ -149,7 +153,10 @@ impl Call {
     #[must_use]
     pub fn arguments(&self) -> Vec<Value> {
         match self {
-            Self::DevicePing | Self::DeviceNetConfig | Self::DeviceFactoryReset => vec![json!({})],
+            Self::DevicePing
+            | Self::DeviceNetConfig
+            | Self::DeviceFactoryReset
+            | Self::DeviceRotateKey => vec![json!({})],
             Self::ServicesStatus => Vec::new(),
             Self::DeviceEcho(echo) => vec![json!(echo)],
             Self::DeviceReboot(delay) | Self::DeviceRestartLR(delay) => vec![json!(delay)],
@@ -173,6 +180,7 @@ impl Call {
             Self::ServiceDisable(service) => vec![json!(service)],
             Self::TerminalOpen(open) => vec![json!(open)],
             Self::OperationCancel(operation) => vec![json!(operation)],
+            Self::RightsEpoch(epoch) => vec![json!(epoch)],
         }
     }
 
@@ -194,6 +202,7 @@ impl Call {
             Method::DeviceMountFs => Self::DeviceMountFs(a.at(0)?),
             Method::DeviceRestSubmit => Self::DeviceRestSubmit(Box::new(a.at(0)?)),
             Method::DeviceFactoryReset => Self::DeviceFactoryReset,
+            Method::DeviceRotateKey => Self::DeviceRotateKey,
             Method::DeviceLogs => Self::DeviceLogs(a.at_or_default(0)?),
             Method::PluginInject => {
                 let on_boot =
@@ -217,6 +226,7 @@ impl Call {
             Method::ServiceDisable => Self::ServiceDisable(a.at(0)?),
             Method::TerminalOpen => Self::TerminalOpen(a.at(0)?),
             Method::OperationCancel => Self::OperationCancel(a.at(0)?),
+            Method::RightsEpoch => Self::RightsEpoch(a.at(0)?),
         })
     }
 }
@@ -319,6 +329,7 @@ mod tests {
                 serde_json::from_value(json!({"url": "http://plug/", "method": "GET"})).unwrap(),
             ))),
             Call::DeviceFactoryReset,
+            Call::DeviceRotateKey,
             Call::DeviceLogs(logs::Read { after: 7, limit: 3, wait_ms: 1 }),
             Call::PluginInject(Box::new(plugin::Inject { plugin, on_boot: OnBoot::Start })),
             Call::PluginRemove(run.plugin),
@@ -338,6 +349,7 @@ mod tests {
                 command: Some("ls \"a b\"".into()),
             }),
             Call::OperationCancel(OperationId::new()),
+            Call::RightsEpoch(7),
         ]
     }
 

@@ -51,6 +51,9 @@ pub struct Accepted {
     pub report_every_s: u32,
     /// The board's name, for its logs.
     pub name: String,
+    /// Rights that were given out in an earlier epoch than this are void.
+    #[serde(default)]
+    pub rights_epoch: u32,
 }
 
 impl Accepted {
@@ -67,17 +70,20 @@ pub enum CloudCapability {
     /// `report` is answered with [`Reported`], so a board hears of its new name without connecting again; clouds without
     /// it answer the text `ok`.
     ReportName,
+    /// A board may have another key in place of its own: `rotate_key` ([`crate::rotation`]).
+    RotateKey,
 }
 
 impl CloudCapability {
     /// Everything that this version's cloud can do.
-    pub const ALL: &[Self] = &[Self::ReportName];
+    pub const ALL: &[Self] = &[Self::ReportName, Self::RotateKey];
 
     /// The word on the wire.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::ReportName => "report-name",
+            Self::RotateKey => "rotate-key",
         }
     }
 }
@@ -129,7 +135,7 @@ mod tests {
         };
         assert!(!said("").can(CloudCapability::ReportName));
         assert!(!said(r#""capabilities":["brew-tea"],"#).can(CloudCapability::ReportName));
-        let all = said(r#""capabilities":["brew-tea","report-name"],"#);
+        let all = said(r#""capabilities":["brew-tea","report-name","rotate-key"],"#);
         assert!(CloudCapability::ALL.iter().all(|capability| all.can(*capability)));
     }
 

@@ -2,8 +2,9 @@
 //! holds the key the board has pinned.
 //!
 //! HELLO `authextra` carries [`HelloExtra`]; CHALLENGE `extra` carries [`ChallengeExtra`], whose proof is a signature over
-//! [`cloud_transcript`]; WELCOME `authextra` carries [`WelcomeExtra`]. A board signs nothing before the proof holds.
+//! [`timed_transcript`] for a machine that says which cloud it has pinned, over [`cloud_transcript`] for one before that; WELCOME `authextra` carries [`WelcomeExtra`]. A board signs nothing before the proof holds.
 
+use crate::succession::Succession;
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,9 @@ pub struct HelloExtra {
     /// It tells a board that comes back from a second machine with its key.
     #[serde(default)]
     pub s4t_instance: String,
+    /// Fingerprint of the cloud's key that it has pinned; machines before it send none, and get neither a signed time nor a chain.
+    #[serde(default)]
+    pub s4t_pin: String,
 }
 
 /// `extra` of CHALLENGE.
@@ -43,9 +47,15 @@ pub struct ChallengeExtra {
     /// The cloud's public key, 64 hexadecimal digits; its fingerprint is what a claim pins.
     #[serde(default)]
     pub s4t_cloud: String,
-    /// The cloud's signature over [`cloud_transcript`], 128 hexadecimal digits.
+    /// The cloud's signature over [`timed_transcript`], or without a time over [`cloud_transcript`]; 128 hexadecimal digits.
     #[serde(default)]
     pub s4t_proof: String,
+    /// The cloud's clock, covered by the proof.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s4t_time: Option<Timestamp>,
+    /// From the key that the machine has pinned to the one above, when they are two.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub s4t_chain: Vec<Succession>,
 }
 
 /// `authextra` of WELCOME.
@@ -63,6 +73,18 @@ pub struct WelcomeExtra {
 #[must_use]
 pub fn cloud_transcript(nonce: &[u8; 32], challenge: &[u8; 32], machine: &[u8; 32]) -> Vec<u8> {
     [b"s4t control v1 cloud".as_slice(), nonce, challenge, machine].concat()
+}
+
+/// The same with the cloud's clock, so that nobody between the two can tell a board another time.
+#[must_use]
+pub fn timed_transcript(
+    nonce: &[u8; 32],
+    challenge: &[u8; 32],
+    machine: &[u8; 32],
+    time: Timestamp,
+) -> Vec<u8> {
+    let time = time.micros().to_be_bytes();
+    [b"s4t control v2 cloud".as_slice(), nonce, challenge, machine, &time].concat()
 }
 
 /// Error URI of an ABORT for a key that is no board's.

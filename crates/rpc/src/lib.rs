@@ -16,7 +16,9 @@ pub mod pickle;
 pub mod plugin;
 pub mod request;
 pub mod right;
+pub mod rotation;
 pub mod service;
+pub mod succession;
 pub mod terminal;
 pub mod uri;
 

@@ -29,6 +29,8 @@ pub const ENROL: &str = "stack4things.enrol";
 pub const CONNECTION: &str = "connection";
 /// Last part of the procedure by which a board reports load, and facts when they changed.
 pub const REPORT: &str = "report";
+/// Last part of the procedure by which a board gets another key.
+pub const ROTATE_KEY: &str = "rotate_key";
 /// Last part of the procedure by which a board makes sure that the agent still answers.
 pub const ALIVE: &str = "wamp_alive";
 

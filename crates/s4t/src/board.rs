@@ -79,6 +79,13 @@ pub(crate) enum Command {
         #[arg(long)]
         from: Option<IpAddr>,
     },
+    /// Let a board change its key; the old one is refused from then on.
+    RotateKey {
+        /// Id or name.
+        board: String,
+        #[command(flatten)]
+        giving: Giving,
+    },
     /// Ask a board for its clock.
     Ping {
         /// Id or name.
@@ -224,6 +231,10 @@ impl Command {
             Self::Unpark { board, from } => {
                 let path = format!("{}/unpark", path(&board));
                 out.one(&session.client.post::<Board>(&path, &Unpark { from })?, DETAIL)
+            }
+            Self::RotateKey { board, giving } => {
+                let path = format!("{}/rotate-key", path(&board));
+                operation::show(out, &giving.done(session, &Method::POST, &path, &json!({}))?)
             }
             Self::Ping { board } => {
                 answer(out, session.client.post(&format!("{}/ping", path(&board)), &json!({}))?)

@@ -4,7 +4,8 @@ use crate::failure::Failure;
 use crate::output::{Output, Style};
 use crate::session::{Session, Source};
 use crate::{
-    board, claim, delegation, event, fleet, login, operation, plugin, project, service, terminal,
+    board, claim, delegation, event, fleet, login, operation, plugin, project, right, service,
+    terminal,
 };
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use std::io::Write as _;
@@ -47,6 +48,9 @@ enum Noun {
     /// Delegations: what others may do with one's boards, and until when.
     #[command(subcommand)]
     Delegation(delegation::Command),
+    /// Rights: what a board lets one do without its cloud, for minutes.
+    #[command(subcommand)]
+    Right(right::Command),
     /// Open a terminal on a board, or run a command there.
     Ssh(terminal::Ssh),
     /// Projects: who owns what, and whether upstream boards may be among it.
@@ -74,6 +78,8 @@ impl Line {
             Noun::Completion(completion) => return complete(&completion),
             Noun::Login(login) => return login.run(&self.source),
             Noun::Logout => return login::logout(),
+            Noun::Right(right::Command::Narrow(narrowing)) => return narrowing.run(&mut out),
+            Noun::Right(right::Command::Show { right }) => return right::show(&mut out, &right),
             _ => {}
         }
         let session = Session::open(&self.source)?;
@@ -85,6 +91,7 @@ impl Line {
             Noun::Service(command) => command.run(&session, &mut out),
             Noun::Fleet(command) => command.run(&session, &mut out),
             Noun::Delegation(command) => command.run(&session, &mut out),
+            Noun::Right(command) => command.run(&session, &mut out),
             Noun::Ssh(ssh) => ssh.run(&session),
             Noun::Project(command) => command.run(&session, &mut out),
             Noun::Operation(command) => command.run(&session, &mut out),

@@ -14,6 +14,7 @@ mod operation;
 mod output;
 mod plugin;
 mod project;
+mod right;
 mod service;
 mod session;
 mod terminal;

@@ -234,6 +234,16 @@ impl Board {
         self.said().lines().filter(|line| is_online(line)).count()
     }
 
+    /// Waits until the agent itself knows that its cloud is away.
+    #[track_caller]
+    pub fn wait_offline_by_itself(&self) {
+        until(&format!("{} to notice that the cloud is away", self.name()), PATIENCE, || {
+            let said = self.said();
+            let is_offline = |line: &str| line.split_whitespace().any(|word| word == "offline");
+            if said.lines().any(is_offline) { Ok(()) } else { Err(said) }
+        });
+    }
+
     /// Waits until it is offline.
     #[track_caller]
     pub fn wait_offline(&self) {

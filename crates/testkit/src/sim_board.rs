@@ -79,6 +79,10 @@ impl rpc::Board for Proper {
                 Err(Fault::new(model::Kind::Forbidden, "a simulated board has no terminals"))
             }
             Call::OperationCancel(operation) => Ok(json!(operation)),
+            Call::DeviceRotateKey => {
+                Err(Fault::new(model::Kind::Forbidden, "a simulated board keeps its key"))
+            }
+            Call::RightsEpoch(epoch) => Ok(json!(epoch)),
         };
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).push((request, call));
         answer
@@ -280,6 +284,7 @@ impl wamp::Credentials for Credentials {
             s4t_nonce: to_hex(&base::secret::random::<32>()),
             s4t_intent: if self.board.is_some() { Intent::Work } else { Intent::Enrol },
             s4t_instance: self.instance.clone(),
+            ..HelloExtra::default()
         };
         json!(extra).as_object().cloned().unwrap_or_default()
     }

@@ -38,6 +38,7 @@ fn a_copied_home_folder_raises_an_alarm_and_parks_both_until_somebody_decides() 
     let board = world.board("twin");
     world.plugin("p", "python", "sync", "def main(params):\n    return 1\n");
     board.inject("p");
+    let before = board.record().key;
     let twin = copy_of(&world, &board);
     twin.start();
     let parked = wait_parked(&board);
@@ -66,6 +67,19 @@ fn a_copied_home_folder_raises_an_alarm_and_parks_both_until_somebody_decides() 
     assert_eq!(end.state, State::Succeeded, "{end:?}");
     let again = world.s4t(&["board", "unpark", "twin"]);
     assert_ne!(again.code, 0, "there is nothing to decide any more: {again:?}");
+
+    // The machine that went on has a new key by now, or in a moment; the copy's is refused for good.
+    until("another key", PATIENCE, || {
+        let now = board.record().key;
+        if now == before { Err("it is the old one".to_owned()) } else { Ok(()) }
+    });
+    twin.start();
+    until("the copy to be refused", PATIENCE, || {
+        let said = twin.said();
+        if said.contains("does not know this board's key") { Ok(()) } else { Err(said) }
+    });
+    board.answers();
+    assert_eq!(board.record().summary.parked, None);
 }
 
 #[test]

@@ -15,8 +15,8 @@ const FUZZ_FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sani
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Zsanitizer=address -Cdebug-assertions";
 const FUZZ_HOST: &str = "x86_64-unknown-linux-gnu";
-const FUZZ_TARGETS: [&str; 5] =
-    ["websocket_frames", "tunnel_frames", "wamp_json", "wamp_msgpack", "wamp_cbor"];
+const FUZZ_TARGETS: [&str; 6] =
+    ["websocket_frames", "tunnel_frames", "wamp_json", "wamp_msgpack", "wamp_cbor", "right"];
 
 /// How much of each run.
 #[derive(Clone, Copy)]
@@ -149,8 +149,9 @@ impl Soak<'_> {
                 "testkit",
                 "--test",
                 "system",
-                "crashes::",
                 "--",
+                "crashes::",
+                "keys::whoever_dies",
                 "--nocapture",
             ]);
             command.env("S4T_BIN_DIR", self.workspace.debug_dir());

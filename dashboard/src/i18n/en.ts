@@ -65,7 +65,7 @@ export const en = {
     selected: (count: number) => `${many(count, 'board', 'boards')} chosen`, choose: (name: string) => `Choose ${name}`,
     chooseAll: 'Choose all that are shown', unchoose: 'Choose none', inject: 'Inject a plugin', move: 'Move to a fleet',
     label: 'Set labels', restart: 'Restart agents', reboot: 'Reboot', decommission: 'Decommission',
-    badSelector: (why: string) => `Not a selector: ${why}`, legacy: 'Upstream board',
+    badSelector: (why: string) => `Not a selector: ${why}`, legacy: 'Upstream board', parked: 'Parked',
   },
   bulk: {
     progress: (done: number, all: number) => `${done} of ${all}`, failed: (count: number) => many(count, 'failure', 'failures'),
@@ -99,6 +99,7 @@ export const en = {
     decommissionText: ['The board leaves the cloud for good and its key is refused.', 'Its services are closed and its operations withdrawn.', 'To come back it must be added anew.'],
     decommissioned: (name: string) => `${name} left the cloud`, gone: 'This board is not here (any more).',
     offlineHint: 'The board is offline. Commands wait for it up to a day; questions need it online.',
+    parkedHint: 'Two machines answer with this board\'s key: neither can be called, and what is asked of it waits, until somebody lets one go on (s4t board unpark) or replaces the board.',
     legacyHint: 'An upstream board: it knows only upstream\'s calls, and nothing is sent to it twice.',
     replaceClaim: 'Run this on the new machine',
   },

@@ -68,7 +68,7 @@ export const it: Dictionary = {
     selected: (count) => `${many(count, 'board scelta', 'board scelte')}`, choose: (name) => `Scegli ${name}`,
     chooseAll: 'Scegli tutte quelle mostrate', unchoose: 'Non sceglierne nessuna', inject: 'Inietta un plugin',
     move: 'Sposta in una flotta', label: 'Imposta etichette', restart: 'Riavvia gli agenti', reboot: 'Riavvia', decommission: 'Dismetti',
-    badSelector: (why) => `Non è un selettore: ${why}`, legacy: 'Board upstream',
+    badSelector: (why) => `Non è un selettore: ${why}`, legacy: 'Board upstream', parked: 'In sosta',
   },
   bulk: {
     progress: (done, all) => `${done} di ${all}`, failed: (count) => many(count, 'errore', 'errori'), done: 'Fatto', running: 'Invio',
@@ -105,6 +105,7 @@ export const it: Dictionary = {
     decommissionText: ['La board lascia il cloud per sempre e la sua chiave viene rifiutata.', 'I suoi servizi vengono chiusi e le sue operazioni ritirate.', 'Per tornare deve essere aggiunta di nuovo.'],
     decommissioned: (name) => `${name} ha lasciato il cloud`, gone: 'Questa board non è (più) qui.',
     offlineHint: 'La board non è in linea. I comandi la aspettano fino a un giorno; le domande la vogliono in linea.',
+    parkedHint: 'Due macchine rispondono con la chiave di questa board: nessuna può essere chiamata, e ciò che le si chiede attende, finché qualcuno ne lascia proseguire una (s4t board unpark) o sostituisce la board.',
     legacyHint: 'Una board upstream: conosce solo le chiamate upstream, e nulla le viene mandato due volte.',
     replaceClaim: 'Esegui questa riga sulla nuova macchina',
   },

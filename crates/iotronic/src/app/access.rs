@@ -62,6 +62,12 @@ impl Caller {
         Self { key, ..self }
     }
 
+    /// The same caller, asking whether it may do something else.
+    #[must_use]
+    pub(crate) fn about(self, action: Action) -> Self {
+        Self { action, ..self }
+    }
+
     /// The same caller, who looks at the things of one project only.
     #[must_use]
     pub fn within(self, project: ProjectId) -> Self {

@@ -192,10 +192,12 @@ pub(super) fn subject(call: &Call) -> Option<Value> {
         | Call::DeviceMountFs(_)
         | Call::DeviceRestSubmit(_)
         | Call::DeviceFactoryReset
+        | Call::DeviceRotateKey
         | Call::DeviceLogs(_)
         | Call::ServicesStatus
         | Call::TerminalOpen(_)
-        | Call::OperationCancel(_) => None,
+        | Call::OperationCancel(_)
+        | Call::RightsEpoch(_) => None,
     }
 }
 

@@ -48,13 +48,15 @@ pub async fn settle(
         | Method::DeviceMountFs
         | Method::DeviceRestSubmit
         | Method::DeviceFactoryReset
+        | Method::DeviceRotateKey
         | Method::DeviceLogs
         | Method::PluginCall
         | Method::PluginStatus
         | Method::PluginLogs
         | Method::ServicesStatus
         | Method::TerminalOpen
-        | Method::OperationCancel => Ok(()),
+        | Method::OperationCancel
+        | Method::RightsEpoch => Ok(()),
     };
     match settled {
         // It was forgotten in the meantime.

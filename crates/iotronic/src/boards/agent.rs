@@ -4,7 +4,7 @@
 //! never who the arguments say.
 
 use super::registry::Entry;
-use super::{AGENT, Boards, connection, enrol};
+use super::{AGENT, Boards, connection, enrol, rotation};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use model::Kind;
@@ -28,6 +28,7 @@ pub(super) async fn register(boards: &Boards) -> Result<(), RequestError> {
     offer(boards, uri::ENROL.to_owned(), enrol::enrol).await?;
     offer(boards, uri::agent_procedure(AGENT, uri::CONNECTION), connection::connection).await?;
     offer(boards, uri::agent_procedure(AGENT, uri::REPORT), connection::report).await?;
+    offer(boards, uri::agent_procedure(AGENT, uri::ROTATE_KEY), rotation::rotate_key).await?;
     offer(boards, uri::agent_procedure(AGENT, uri::ALIVE), alive).await
 }
 

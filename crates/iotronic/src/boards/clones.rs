@@ -7,7 +7,7 @@
 use super::policy::{Gate, Kick};
 use super::registry::Occupant;
 use model::board::Parked;
-use model::{BoardId, OperationId, Timestamp};
+use model::{BoardId, OperationId};
 use rpc::handshake::PARKED_KEY;
 use rpc::{Method, Request, uri};
 use serde_json::json;
@@ -46,7 +46,7 @@ impl Gate {
     async fn lives(&self, board: &BoardRow, session: u64) -> bool {
         let Some(agent) = self.agent.get() else { return false };
         let method = Method::DevicePing.word();
-        let now = Timestamp::from_micros(self.clock.unix_micros());
+        let now = self.now();
         let request = Request::new(
             OperationId::new(),
             board.id,
@@ -72,7 +72,7 @@ impl Gate {
         newcomer: Option<SocketAddr>,
     ) -> Result<(), Abort> {
         let parked = Parked {
-            since: Timestamp::from_micros(self.clock.unix_micros()),
+            since: self.now(),
             holder: held.address,
             newcomer: newcomer.map(|peer| peer.ip()),
         };

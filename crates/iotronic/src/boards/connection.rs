@@ -61,6 +61,7 @@ pub(super) async fn connection(
         time: boards.now(),
         report_every_s: boards.report_every_s(),
         name: row.name.to_string(),
+        rights_epoch: row.rights_epoch,
     })
 }
 
@@ -79,7 +80,7 @@ pub(super) async fn report(boards: Boards, caller: Caller, said: Report) -> Resu
     told(&Reported { name: row.name.to_string() })
 }
 
-fn the_caller(caller: &Caller, said: BoardId) -> Result<BoardId, Fault> {
+pub(super) fn the_caller(caller: &Caller, said: BoardId) -> Result<BoardId, Fault> {
     match caller.entry {
         Some(Entry::Board(board)) if board == said => Ok(board),
         _ => Err(Fault::new(

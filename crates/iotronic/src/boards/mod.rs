@@ -12,6 +12,7 @@ mod connection;
 mod delivery;
 mod enrol;
 mod enrolling;
+mod epochs;
 pub(crate) mod legacy;
 mod link;
 mod links;
@@ -20,12 +21,14 @@ mod policy;
 mod query;
 mod registry;
 mod reports;
+mod rotation;
 mod strangers;
 
 pub(crate) use delivery::end;
 pub use legacy::Terms as LegacyTerms;
 pub use links::Links;
 
+use crate::cloud_keys::CloudKeys;
 use crate::settings::Settings;
 use base::clock::Clock;
 use base::key::KeyPair;
@@ -73,7 +76,7 @@ pub struct Boards(Arc<Inner>);
 struct Inner {
     store: Store,
     clock: Arc<dyn Clock>,
-    key: KeyPair,
+    keys: CloudKeys,
     registry: Arc<Registry>,
     router: wamp::Router<Gate>,
     agent: wamp::Session,
@@ -102,7 +105,7 @@ impl Boards {
     pub async fn start(
         store: Store,
         clock: Arc<dyn Clock>,
-        key: KeyPair,
+        keys: CloudKeys,
         settings: &Settings,
         legacy: Option<LegacyTerms>,
     ) -> Result<Self, Fault> {
@@ -113,7 +116,7 @@ impl Boards {
         let gate = Gate {
             store: store.clone(),
             clock: Arc::clone(&clock),
-            key: key.clone(),
+            keys: keys.clone(),
             registry: Arc::clone(&registry),
             kicks: kicks.clone(),
             max_enrolling: settings.limits.enrolling,
@@ -131,7 +134,7 @@ impl Boards {
             legacy,
             store,
             clock,
-            key,
+            keys,
             registry,
             router,
             agent,
@@ -228,6 +231,20 @@ impl Boards {
         }
     }
 
+    /// Makes all rights void that were given out for a board until now, and tells the board at once where it is connected;
+    /// one that is away hears of it when it comes back. To be called after each revocation that concerns the board.
+    ///
+    /// # Errors
+    /// There is no such board, or the store failed.
+    pub async fn push_epoch(&self, id: BoardId) -> Result<u32, Fault> {
+        let job = self
+            .store()
+            .write(move |tx| Box::pin(async move { store::boards::raise_epoch(tx, id).await }));
+        let epoch = job.await.map_err(fault)?;
+        epochs::tell(self, id, epoch);
+        Ok(epoch)
+    }
+
     /// Whether the board is online and keeps a journal: what is said to be sent to it may arrive later, or a second time.
     pub(crate) fn journals(&self, id: BoardId) -> bool {
         self.0.registry.online(id).is_some_and(|online| !online.is_legacy())
@@ -314,7 +331,7 @@ impl Boards {
 
     /// The cloud's identity.
     fn key(&self) -> &KeyPair {
-        &self.0.key
+        self.0.keys.current()
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -1,19 +1,20 @@
 //! Who may enter the router and what they may do there.
 //!
 //! Invariants: nobody becomes a board without having signed a fresh challenge with the key that the store knows for it; a
-//! board registers nothing but its own prefix and calls nothing but the agent's three procedures; an enrolling machine
+//! board registers nothing but its own prefix and calls nothing but the agent's four procedures; an enrolling machine
 //! calls `stack4things.enrol` alone. The cloud proves itself in the CHALLENGE, so a board signs nothing for a stranger.
 
 use super::clones;
 use super::registry::{Entry, Origin, Registry};
 use super::strangers::Strangers;
 use super::{AGENT, Links};
+use crate::cloud_keys::CloudKeys;
 use base::clock::Clock;
-use base::key::{KeyPair, PublicKey, from_hex, to_hex};
+use base::key::{PublicKey, from_hex, to_hex};
 use model::board::Status;
 use model::{BoardId, Timestamp};
 use rpc::handshake::{
-    HelloExtra, Intent, REFUSED_KEY, UNKNOWN_KEY, WelcomeExtra, cloud_transcript,
+    HelloExtra, Intent, REFUSED_KEY, UNKNOWN_KEY, WelcomeExtra, cloud_transcript, timed_transcript,
 };
 use rpc::uri;
 use serde_json::Value;
@@ -49,7 +50,7 @@ pub(super) struct Kick {
 pub(super) struct Gate {
     pub(super) store: Store,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) key: KeyPair,
+    pub(super) keys: CloudKeys,
     pub(super) registry: Arc<Registry>,
     pub(super) kicks: Kicks,
     pub(super) max_enrolling: u32,
@@ -93,7 +94,7 @@ impl Policy for Gate {
         let nonce = from_hex::<32>(&extra.s4t_nonce)
             .ok_or_else(|| Abort::failed("s4t_nonce is not 64 hexadecimal digits"))?;
         let (proof, mut challenge) = cryptosign::challenge(machine);
-        self.prove(&nonce, &machine, &mut challenge)?;
+        self.prove(&nonce, &machine, &extra.s4t_pin, &mut challenge)?;
         Ok(Authentication::Challenge(Challenge {
             method: cryptosign::METHOD.to_owned(),
             extra: challenge,
@@ -261,20 +262,43 @@ impl Gate {
     }
 
     /// Adds the cloud's proof to a challenge.
-    fn prove(&self, nonce: &[u8; 32], machine: &[u8; 32], extra: &mut Dict) -> Result<(), Abort> {
+    fn prove(
+        &self,
+        nonce: &[u8; 32],
+        machine: &[u8; 32],
+        pin: &str,
+        extra: &mut Dict,
+    ) -> Result<(), Abort> {
         let challenge = extra.get("challenge").and_then(Value::as_str).and_then(from_hex::<32>);
         let challenge = challenge.ok_or_else(|| Abort::failed("no challenge was made"))?;
-        let proof = self.key.sign(&cloud_transcript(nonce, &challenge, machine));
-        extra.insert("s4t_cloud".into(), to_hex(self.key.public().as_bytes()).into());
+        let key = self.keys.current();
+        let transcript = if pin.is_empty() {
+            // An agent before the signed time.
+            cloud_transcript(nonce, &challenge, machine)
+        } else {
+            let time = self.now();
+            extra.insert("s4t_time".into(), time.to_string().into());
+            timed_transcript(nonce, &challenge, machine, time)
+        };
+        let chain = self.keys.since(pin);
+        if !chain.is_empty() {
+            extra.insert("s4t_chain".into(), serde_json::json!(chain));
+        }
+        let proof = key.sign(&transcript);
+        extra.insert("s4t_cloud".into(), to_hex(key.public().as_bytes()).into());
         extra.insert("s4t_proof".into(), to_hex(&proof).into());
         Ok(())
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.clock.unix_micros())
     }
 
     fn welcome_extra(&self) -> Dict {
         let welcome = WelcomeExtra {
             s4t_agent: AGENT.to_owned(),
             s4t_protocol: rpc::PROTOCOL,
-            s4t_time: Timestamp::from_micros(self.clock.unix_micros()),
+            s4t_time: self.now(),
         };
         match serde_json::to_value(welcome) {
             Ok(Value::Object(extra)) => extra,
@@ -308,7 +332,7 @@ impl Gate {
 
 fn is_agents(uri: &str) -> bool {
     let name = uri.strip_prefix(AGENT).and_then(|rest| rest.strip_prefix(".stack4things."));
-    matches!(name, Some(uri::CONNECTION | uri::REPORT | uri::ALIVE))
+    matches!(name, Some(uri::CONNECTION | uri::REPORT | uri::ROTATE_KEY | uri::ALIVE))
 }
 
 fn authorise_enrolling(action: Action, uri: &str) -> Verdict {

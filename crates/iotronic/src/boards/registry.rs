@@ -227,6 +227,13 @@ impl Registry {
         self.state().sessions.get(&session)?.origin.key
     }
 
+    /// A session's board has another key from now on.
+    pub(super) fn rekeyed(&self, session: u64, key: [u8; 32]) {
+        if let Some(entered) = self.state().sessions.get_mut(&session) {
+            entered.origin.key = Some(key);
+        }
+    }
+
     /// The session of a board, online or not.
     pub(super) fn session(&self, board: BoardId) -> Option<u64> {
         self.state().boards.get(&board).map(|live| live.session)

@@ -2,7 +2,7 @@
 
 use crate::app::access::Caller;
 use crate::app::operations::Order;
-use crate::app::{actions, boards, devices, parking};
+use crate::app::{actions, boards, devices, keys, parking};
 use crate::cloud::Cloud;
 use crate::http::answer::{Answer, nothing, tagged};
 use crate::http::extract::{Body, IfMatch, MaybeBody, Path, Query};
@@ -89,6 +89,21 @@ pub(crate) async fn unpark(
 ) -> Answer {
     let board = parking::unpark(&cloud, &caller, &board, decision.from).await?;
     Ok(answer(&HeaderMap::new(), board))
+}
+
+/// Let a board change its key. The old one is refused for good once the new one counts.
+#[utoipa::path(
+    post, path = "/v2/boards/{board}/rotate-key", tag = "boards", params(Commanding),
+    responses((status = 200, body = Operation), (status = 202, body = Operation))
+)]
+pub(crate) async fn rotate_key(
+    caller: Caller,
+    State(cloud): State<Cloud>,
+    Path(board): Path<String>,
+    Query(commanding): Query<Commanding>,
+) -> Answer {
+    let order = Order::new(&caller, commanding)?;
+    Ok(done(keys::rotate(&cloud, &caller, &board, order).await?))
 }
 
 /// Ask a board for its clock.

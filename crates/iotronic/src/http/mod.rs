@@ -25,6 +25,7 @@ pub mod openapi;
 mod operations;
 mod page;
 mod plugins;
+mod rights;
 pub mod routes;
 mod services;
 mod session;

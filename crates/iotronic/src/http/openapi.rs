@@ -38,6 +38,8 @@ const TOKEN: &str = "token";
         super::boards::decommission,
         super::boards::replace,
         super::boards::unpark,
+        super::boards::rotate_key,
+        super::rights::issue,
         super::boards::ping,
         super::boards::echo,
         super::boards::network,

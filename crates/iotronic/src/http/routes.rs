@@ -4,7 +4,7 @@
 use crate::cloud::Cloud;
 use crate::http::{
     boards, claims, delegations, docs, events, fleets, identity, injections, load, logs, map,
-    metrics, operations, plugins, services, session, system, terminals, ui, v1, versions,
+    metrics, operations, plugins, rights, services, session, system, terminals, ui, v1, versions,
 };
 use axum::handler::Handler;
 use axum::http::Method;
@@ -107,6 +107,7 @@ fn things() -> Vec<Route> {
         delete("/v2/boards/{board}", own("board:delete"), boards::decommission),
         post("/v2/boards/{board}/replace", own("board:replace"), boards::replace),
         post("/v2/boards/{board}/unpark", own("board:unpark"), boards::unpark),
+        post("/v2/boards/{board}/rotate-key", own("board:rotate_key"), boards::rotate_key),
         get("/v2/claims", read("claim:get"), claims::list),
         post("/v2/claims", own("claim:create"), claims::create),
         get("/v2/claims/{claim}", read("claim:get_one"), claims::show),
@@ -146,6 +147,7 @@ fn on_boards() -> Vec<Route> {
         get("/v2/boards/{board}/load", read("board:load"), load::read),
         post("/v2/boards/{board}/reboot", write("board_action:reboot"), boards::reboot),
         post("/v2/boards/{board}/actions", write("board_action:post"), boards::act),
+        post("/v2/boards/{board}/rights", read("board_right:issue"), rights::issue),
         post("/v2/fleets/{fleet}/actions", write("fleet_action:post"), fleets::act),
         post(
             "/v2/boards/{board}/restart-agent",

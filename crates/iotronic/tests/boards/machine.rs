@@ -62,6 +62,7 @@ impl Credentials for Proof {
             s4t_nonce: to_hex(&self.nonce),
             s4t_intent: self.intent,
             s4t_instance: self.instance.clone(),
+            ..HelloExtra::default()
         };
         match json!(extra) {
             Value::Object(extra) => extra,

@@ -11,6 +11,7 @@ mod defects;
 mod enrolment;
 mod forwarding;
 mod hostile;
+mod keys;
 mod killing;
 mod legacy;
 mod legacy_plugins;

@@ -22,6 +22,7 @@ mod load;
 #[allow(dead_code, reason = "shared with the tests of boards, which use all of it")]
 mod machine;
 mod matrix;
+mod rights;
 mod session;
 mod streams;
 mod system;

@@ -1,11 +1,14 @@
 //! Who is who on the control channel: the board proves its key, after the cloud has proven the pinned one.
 //!
-//! Invariant: nothing is signed for a cloud whose key is not the pinned one or whose proof does not hold. Pure but for the
-//! nonce.
+//! Invariant: nothing is signed for a cloud whose key is not the pinned one, nor one to which a signed chain leads from it, or
+//! whose proof does not hold. Pure but for the nonce.
 
 use base::key::{KeyPair, PublicKey, from_hex, to_hex};
-use model::BoardId;
-use rpc::handshake::{ChallengeExtra, HelloExtra, Intent, WelcomeExtra, cloud_transcript};
+use model::{BoardId, Timestamp};
+use rpc::handshake::{
+    ChallengeExtra, HelloExtra, Intent, WelcomeExtra, cloud_transcript, timed_transcript,
+};
+use rpc::succession::follow;
 use serde::Deserialize as _;
 use serde_json::{Map, Value};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,6 +38,8 @@ pub struct Credentials {
 pub struct Learned {
     /// Its key, proven.
     pub cloud: Option<PublicKey>,
+    /// Its clock, where its proof covers it.
+    pub time: Option<Timestamp>,
     /// What it said in its welcome.
     pub welcome: Option<WelcomeExtra>,
 }
@@ -59,16 +64,22 @@ impl Credentials {
         let extra = ChallengeExtra::deserialize(Value::Object(challenge.clone()))
             .map_err(|_| "its challenge cannot be read")?;
         let cloud = PublicKey::parse(&extra.s4t_cloud).map_err(|_| "it shows no key")?;
-        if cloud.fingerprint() != self.pin {
-            return Err("its key is not the pinned one".into());
+        let is_pinned = cloud.fingerprint() == self.pin;
+        if !is_pinned && follow(&self.pin, &extra.s4t_chain) != Some(cloud) {
+            return Err("its key is not the pinned one, and no signed chain leads to it".into());
         }
         let challenge = from_hex::<32>(&extra.challenge).ok_or("its challenge cannot be read")?;
         let proof = from_hex::<64>(&extra.s4t_proof).ok_or("it does not prove its key")?;
-        let transcript = cloud_transcript(&self.nonce, &challenge, self.key.public().as_bytes());
+        let (nonce, machine) = (&self.nonce, self.key.public());
+        let transcript = match extra.s4t_time {
+            Some(time) => timed_transcript(nonce, &challenge, machine.as_bytes(), time),
+            None => cloud_transcript(nonce, &challenge, machine.as_bytes()),
+        };
         if !cloud.verifies(&transcript, &proof) {
             return Err("its proof of the pinned key is wrong".into());
         }
-        self.learned.lock().unwrap_or_else(PoisonError::into_inner).cloud = Some(cloud);
+        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        (learned.cloud, learned.time) = (Some(cloud), extra.s4t_time);
         Ok(to_hex(&self.key.sign(&challenge)) + &to_hex(&challenge))
     }
 }
@@ -94,6 +105,7 @@ impl wamp::Credentials for Credentials {
                 Who::Newcomer => Intent::Enrol,
             },
             s4t_instance: self.instance.clone(),
+            s4t_pin: self.pin.clone(),
         };
         let mut members = match serde_json::to_value(extra) {
             Ok(Value::Object(members)) => members,
@@ -128,6 +140,7 @@ impl wamp::Credentials for Credentials {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rpc::succession::Succession;
     use serde_json::json;
     use wamp::Credentials as _;
 
@@ -141,6 +154,7 @@ mod tests {
                 "challenge": to_hex(&[7; 32]),
                 "s4t_cloud": to_hex(self.0.public().as_bytes()),
                 "s4t_proof": to_hex(&self.0.sign(&transcript)),
+                "s4t_chain": [],
             }))
         }
     }
@@ -181,6 +195,25 @@ mod tests {
             assert!(credentials.answer("cryptosign", &challenge).is_err());
         }
         assert_eq!(credentials.learned().lock().unwrap().cloud, None);
+    }
+
+    #[test]
+    fn a_cloud_with_a_new_key_is_followed_from_the_pinned_one_and_its_signed_time_is_taken() {
+        let (old, machine, mut credentials) = pair();
+        let (new, time) = (Cloud(KeyPair::generate()), Timestamp::from_micros(5));
+        let hello = credentials.hello_extra();
+        let nonce = from_hex(hello["s4t_nonce"].as_str().unwrap()).unwrap();
+        let mut challenge = new.challenge(&hello, &machine);
+        assert!(credentials.answer("cryptosign", &challenge).is_err(), "no chain leads there");
+        let chain = [Succession::announce(&old.0, &new.0.public(), time)];
+        challenge["s4t_chain"] = json!(chain);
+        let transcript = timed_transcript(&nonce, &[7; 32], machine.public().as_bytes(), time);
+        challenge.insert("s4t_time".into(), json!(time));
+        assert!(credentials.answer("cryptosign", &challenge).is_err(), "the time is not signed");
+        challenge["s4t_proof"] = to_hex(&new.0.sign(&transcript)).into();
+        credentials.answer("cryptosign", &challenge).unwrap();
+        let learned = credentials.learned().lock().unwrap().clone();
+        assert_eq!((learned.cloud, learned.time), (Some(new.0.public()), Some(time)));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Joining the control channel.
 
 use super::{Cloud, Credentials, Error, MAX_MESSAGE, Who};
+use crate::clock::{BoardClock, Word};
 use crate::settings::{Serializer, Settings};
 use base::key::{KeyPair, PublicKey};
+use model::Timestamp;
 use rpc::REALM;
 use rpc::handshake::WelcomeExtra;
 use std::net::IpAddr;
@@ -26,8 +28,20 @@ pub struct Joined {
     pub welcome: WelcomeExtra,
     /// The cloud's key, proven.
     pub cloud: PublicKey,
+    /// The cloud's clock, where it signed it.
+    pub time: Option<Timestamp>,
     /// The board's own address on the way to the cloud.
     pub local: Option<IpAddr>,
+}
+
+impl Joined {
+    /// Takes the cloud's time. Writes a file now and then.
+    pub fn teach(&self, clock: &BoardClock) {
+        match self.time {
+            Some(time) => clock.learn(time, Word::Signed),
+            None => clock.learn(self.welcome.s4t_time, Word::Said),
+        }
+    }
 }
 
 /// Joins the cloud's realm.
@@ -50,7 +64,7 @@ pub async fn join(
     if opened.subprotocol.as_deref() != Some(serialiser.subprotocol()) {
         return Err(Error::Garbage(format!("it does not speak {}", serialiser.subprotocol())));
     }
-    let credentials = Credentials::new(who, key.clone(), &cloud.pin, &cloud.instance);
+    let credentials = Credentials::new(who, key.clone(), &cloud.pin(), &cloud.instance);
     let learned = credentials.learned();
     let client = ClientSettings {
         liveness: settings.liveness(),
@@ -63,7 +77,9 @@ pub async fn join(
             .map_err(refusal)?;
     let learned = learned.lock().unwrap_or_else(PoisonError::into_inner).clone();
     match (learned.welcome, learned.cloud) {
-        (Some(welcome), Some(cloud)) => Ok(Joined { session, welcome, cloud, local: opened.local }),
+        (Some(welcome), Some(cloud)) => {
+            Ok(Joined { session, welcome, cloud, time: learned.time, local: opened.local })
+        }
         _ => Err(Error::Impostor("it did not prove its key".into())),
     }
 }

@@ -15,10 +15,11 @@ pub use join::{Joined, join};
 pub use tls::{TlsError, Trust};
 
 use crate::clock::BoardClock;
+use base::key::PublicKey;
 use model::{Invalid, Kind};
 use rustls::pki_types::ServerName;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -145,8 +146,8 @@ impl Error {
 #[derive(Debug, Clone)]
 pub struct Cloud {
     address: Address,
-    /// Fingerprint of its key.
-    pub pin: String,
+    /// Fingerprint of its key. It has another one after the cloud's key was changed; clones share it.
+    pin: Arc<Mutex<String>>,
     /// What this life of the agent calls itself, so that the cloud knows its second connection from another machine's.
     instance: String,
     trust: Trust,
@@ -170,7 +171,24 @@ impl Cloud {
     /// The URL is malformed.
     pub fn new(url: &str, pin: &str, trust: Trust, clock: Arc<BoardClock>) -> Result<Self, Error> {
         let instance = base::secret::random_text::<16>();
-        Ok(Self { address: url.parse()?, pin: pin.to_owned(), instance, trust, clock })
+        Ok(Self {
+            address: url.parse()?,
+            pin: Arc::new(Mutex::new(pin.to_owned())),
+            instance,
+            trust,
+            clock,
+        })
+    }
+
+    /// Fingerprint of the key that it must prove, or lead to its own from.
+    #[must_use]
+    pub fn pin(&self) -> String {
+        self.pin.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// It has another key, to which a signed chain led.
+    pub(crate) fn repin(&self, key: &PublicKey) {
+        *self.pin.lock().unwrap_or_else(PoisonError::into_inner) = key.fingerprint();
     }
 
     /// Opens a WebSocket at `path` below the cloud's address.

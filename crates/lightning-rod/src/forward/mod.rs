@@ -12,8 +12,9 @@ pub use services::{LinkState, MAX_SERVICES, Services};
 pub use target::{Target, Targets};
 
 use crate::cloud::{Cloud, Error};
+use crate::keys::Keys;
+use crate::pinned::Pinned;
 use base::backoff::Backoff;
-use base::key::{KeyPair, PublicKey};
 use base::tasks::Shutdown;
 use model::BoardId;
 use std::time::{Duration, Instant};
@@ -30,18 +31,18 @@ const REFUSED_WAIT: Duration = Duration::from_secs(300);
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Who the board is on a link, and whom it expects there.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LinkCredentials {
     identity: String,
-    key: KeyPair,
-    cloud: PublicKey,
+    keys: Keys,
+    cloud: Pinned,
 }
 
 impl LinkCredentials {
-    /// The board proves `key`; the other end must prove `cloud`.
+    /// The board proves its present key; the other end must prove the pinned one.
     #[must_use]
-    pub fn new(board: BoardId, key: KeyPair, cloud: PublicKey) -> Self {
-        Self { identity: board.to_string(), key, cloud }
+    pub fn new(board: BoardId, keys: Keys, cloud: Pinned) -> Self {
+        Self { identity: board.to_string(), keys, cloud }
     }
 }
 
@@ -51,11 +52,11 @@ impl Credentials for LinkCredentials {
     }
 
     fn sign(&self, transcript: &[u8]) -> [u8; 64] {
-        self.key.sign(transcript)
+        self.keys.current().sign(transcript)
     }
 
     fn check_peer(&self, transcript: &[u8], signature: &[u8; 64]) -> bool {
-        self.cloud.verifies(transcript, signature)
+        self.cloud.key().verifies(transcript, signature)
     }
 }
 

@@ -14,9 +14,11 @@ pub mod terminals;
 use crate::actions::Actions;
 use crate::agent_log::AgentLog;
 use crate::clock::BoardClock;
+use crate::epoch::Epoch;
 use crate::forward::Services;
 use crate::home::Home;
 use crate::operations::Operations;
+use crate::rotation::Rotation;
 use crate::terminal::Terminals;
 use device::Device;
 use plugins::Plugins;
@@ -45,6 +47,10 @@ pub struct RealBoard {
     pub log: AgentLog,
     /// The time.
     pub clock: Arc<BoardClock>,
+    /// Changes the board's key.
+    pub rotation: Rotation,
+    /// The age of rights.
+    pub epoch: Epoch,
 }
 
 impl Board for RealBoard {
@@ -62,6 +68,8 @@ impl Board for RealBoard {
             Call::DeviceMountFs(mount) => device::mount(&self.actions, mount).await,
             Call::DeviceRestSubmit(submission) => self.actions.submit(&answer(submission)?).await,
             Call::DeviceFactoryReset => self.factory_reset().await,
+            Call::DeviceRotateKey => self.rotation.rotate().await.map(Value::String),
+            Call::RightsEpoch(epoch) => self.raise_epoch(epoch).await,
             Call::DeviceLogs(read) => logs::agent(&self.log, read).await,
             Call::PluginInject(inject) => self.plugins.inject(*inject).await,
             Call::PluginRemove(plugin) => self.plugins.remove(plugin).await,
@@ -86,6 +94,13 @@ impl Board for RealBoard {
 }
 
 impl RealBoard {
+    async fn raise_epoch(&self, epoch: u32) -> Result<Value, Fault> {
+        let own = self.epoch.clone();
+        blocking(move || own.raise(epoch)).await??;
+        tracing::info!(epoch, "rights of earlier epochs are void");
+        answer(self.epoch.now())
+    }
+
     /// The plugins and services go at once, the board's name and key after the answer has left.
     async fn factory_reset(&self) -> Result<Value, Fault> {
         self.actions.may_reset()?;
@@ -95,6 +110,14 @@ impl RealBoard {
         self.device.reset(self.home.clone());
         Ok(Value::String("Device reset completed".into()))
     }
+}
+
+/// Something that writes files, away from the reactor's thread.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Fault> {
+    let failed = |_| Fault::new(model::Kind::Internal, "the work failed; look at the agent's log");
+    tokio::task::spawn_blocking(work).await.map_err(failed)
 }
 
 /// An answer as JSON.

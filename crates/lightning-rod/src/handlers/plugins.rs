@@ -16,7 +16,7 @@ use rpc::call::PluginLogs;
 use rpc::logs::{Line, Lines, MAX_LINES, MAX_WAIT_MS, Read};
 use rpc::plugin::{Inject, Run, Stop};
 use runtime::{Cancel, Failure, Guest, Limits, Order, Runtime};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -133,7 +133,7 @@ impl Plugins {
         Ok(())
     }
 
-    pub(super) async fn call(&self, run: Run, cancel: Cancel) -> Result<Value, Fault> {
+    pub(crate) async fn call(&self, run: Run, cancel: Cancel) -> Result<Value, Fault> {
         let row = self.row(run.plugin)?;
         if row.mode != Mode::Sync {
             let text =
@@ -177,13 +177,31 @@ impl Plugins {
         }
     }
 
-    pub(super) fn status(&self, plugin: PluginId) -> Result<Value, Fault> {
+    /// All plugins by id, name and mode, and what each does.
+    pub(crate) fn overview(&self) -> Value {
+        let rows = self.table.rows_by_key().into_iter();
+        let shown = rows.map(|(id, row)| {
+            let state = self.runtime.status(&id.to_string()).map(|status| to_wire(id, &status));
+            json!({ "plugin": id, "name": row.name, "mode": row.mode, "status": state.ok() })
+        });
+        Value::Array(shown.collect())
+    }
+
+    /// The plugin of this id or name.
+    pub(crate) fn id_of(&self, word: &str) -> Option<PluginId> {
+        let rows = self.table.rows_by_key().into_iter();
+        let mut found =
+            rows.filter(|(id, row)| row.name.as_str() == word || id.to_string() == word);
+        found.next().map(|(id, _)| id)
+    }
+
+    pub(crate) fn status(&self, plugin: PluginId) -> Result<Value, Fault> {
         self.row(plugin)?;
         let status = self.runtime.status(&plugin.to_string()).map_err(fault)?;
         answer(to_wire(plugin, &status))
     }
 
-    pub(super) async fn logs(&self, logs: PluginLogs) -> Result<Value, Fault> {
+    pub(crate) async fn logs(&self, logs: PluginLogs) -> Result<Value, Fault> {
         self.row(logs.plugin)?;
         let (id, read) = (logs.plugin.to_string(), logs.read);
         let mut last = self.runtime.follow(&id).await.map_err(fault)?;

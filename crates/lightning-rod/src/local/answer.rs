@@ -31,10 +31,14 @@ impl Answer {
         let reason = match self.status {
             200 => "OK",
             400 => "Bad Request",
+            401 => "Unauthorized",
             403 => "Forbidden",
             404 => "Not Found",
             405 => "Method Not Allowed",
+            409 => "Conflict",
             415 => "Unsupported Media Type",
+            429 => "Too Many Requests",
+            504 => "Gateway Timeout",
             _ => "Internal Server Error",
         };
         let head = format!(

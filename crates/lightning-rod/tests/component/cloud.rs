@@ -329,6 +329,7 @@ fn connection(
         time,
         report_every_s: 1,
         name: memory.name.clone().unwrap_or_else(|| "rod".into()),
+        rights_epoch: 0,
     };
     let mut accepted = json!(accepted);
     if memory.name.is_none() {

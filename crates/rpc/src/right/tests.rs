@@ -168,8 +168,6 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
-
     #[test]
     fn a_narrowed_right_allows_what_each_of_its_blocks_allows_and_no_more(
         blocks in proptest::collection::vec(narrowings(), 0..9),
@@ -237,9 +235,4 @@ proptest! {
             prop_assert_eq!(&right.to_bytes()[..], &bytes[..]);
         }
     }
-}
-
-/// `S4T_SOAK_RIGHTS` raises the number of random rights.
-fn cases() -> u32 {
-    std::env::var("S4T_SOAK_RIGHTS").ok().and_then(|text| text.parse().ok()).unwrap_or(256)
 }

@@ -2,7 +2,7 @@
 
 use super::{BoardRow, WHAT, by_id, fresh, tell};
 use crate::sql::{Reader, Row, Statement, first};
-use crate::{Error, Tx};
+use crate::{Error, Refusal, Tx};
 use crate::{delegations, operations};
 use base::key::PublicKey;
 use model::board::{Event, Status};
@@ -14,7 +14,7 @@ use model::{BoardId, ProjectId, Timestamp};
 pub struct RefusedKey {
     /// The board it was the key of.
     pub board: BoardId,
-    /// Why: `replaced` or `decommissioned`.
+    /// Why: `replaced`, `rotated` or `decommissioned`.
     pub reason: String,
     /// Since when.
     pub at: Timestamp,
@@ -111,6 +111,43 @@ pub async fn delete(tx: &mut Tx, scope: Option<&ProjectId>, id: BoardId) -> Resu
     let statement = Statement::new("delete a board", "DELETE FROM boards WHERE id = $1").bind(id);
     tx.execute(statement).await?;
     tell(tx, &old, "deleted").await
+}
+
+/// Gives a board another key in place of `old`, which is refused from now on; writes `board.rekeyed`. Doing it twice changes
+/// nothing. What the old key was told by a claim, the new one is told.
+///
+/// # Errors
+/// There is none of this id, it has a third key by now, it is parked, or the new key is another board's or refused.
+pub async fn rotate(
+    tx: &mut Tx,
+    id: BoardId,
+    old: &PublicKey,
+    new: &PublicKey,
+) -> Result<BoardRow, Error> {
+    let row = by_id(&mut *tx, None, id).await?;
+    if row.public_key.as_ref() == Some(new) {
+        return Ok(row);
+    }
+    if row.public_key.as_ref() != Some(old) {
+        return Err(Error::Conflict("the board has another key by now".into()));
+    }
+    if row.parked.is_some() {
+        return Err(Error::Conflict("the board is parked until somebody decides".into()));
+    }
+    if refused_key(&mut *tx, new).await?.is_some() {
+        return Err(Refusal::KeyRefused.into());
+    }
+    refuse(tx, old, id, "rotated").await?;
+    let text = "UPDATE boards SET public_key = $1, admits_from = NULL, updated_at = $2, \
+                revision = revision + 1 WHERE id = $3";
+    let statement =
+        Statement::new("give a board another key", text).bind(new).bind(tx.now()).bind(id);
+    tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "key"))?;
+    let text = "UPDATE claim_redemptions SET public_key = $1 WHERE public_key = $2 AND board = $3";
+    tx.execute(Statement::new("move a redemption", text).bind(new).bind(old).bind(id)).await?;
+    let row = by_id(&mut *tx, None, id).await?;
+    tell(tx, &row, "rekeyed").await?;
+    Ok(row)
 }
 
 /// Binds a new key to a board that another machine takes over; the old key is refused from now on.

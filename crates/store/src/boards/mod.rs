@@ -15,7 +15,7 @@ mod presence;
 pub use count::by_status;
 pub use epoch::raise_epoch;
 pub(crate) use life::rebind;
-pub use life::{RefusedKey, decommission, delete, refused_key, set_status};
+pub use life::{RefusedKey, decommission, delete, refused_key, rotate, set_status};
 pub use list::{Borrower, Filter, list, list_light};
 pub use parking::{park, unpark};
 pub use presence::{

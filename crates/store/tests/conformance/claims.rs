@@ -61,23 +61,32 @@ async fn a_lost_reply_asked_again_gives_the_same_board_even_after_the_claim_ende
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_thousand_keys_that_race_for_a_single_use_claim_exactly_one_wins() {
+async fn of_a_thousand_keys_that_race_for_a_single_use_claim_exactly_one_wins_and_gets_the_same_answer_again()
+ {
     let world = std::sync::Arc::new(World::new().await);
     claim(&world, world.new_claim("lamp", SECRET, 1)).await;
     let racers: Vec<_> = (0..1000)
         .map(|_| {
             let world = std::sync::Arc::clone(&world);
-            tokio::spawn(async move { redeem(&world, SECRET, random_key()).await })
+            let key = random_key();
+            tokio::spawn(async move { (key, redeem(&world, SECRET, key).await) })
         })
         .collect();
-    let mut won = 0;
+    let (mut won, mut lost) = (Vec::new(), Vec::new());
     for racer in racers {
         match racer.await.unwrap() {
-            Ok(redeemed) => won += u32::from(redeemed.fresh),
-            Err(error) => assert!(matches!(error, Error::Refused(Refusal::UsedUp)), "{error}"),
+            (key, Ok(redeemed)) => won.push((key, redeemed)),
+            (key, Err(error)) => {
+                assert!(matches!(error, Error::Refused(Refusal::UsedUp)), "{error}");
+                lost.push(key);
+            }
         }
     }
-    assert_eq!(won, 1);
+    let [(key, redeemed)] = won.as_slice() else { panic!("{} won", won.len()) };
+    assert!(redeemed.fresh);
+    let again = redeem(&world, SECRET, *key).await.unwrap();
+    assert_eq!((again.board.id, again.fresh), (redeemed.board.id, false));
+    assert_eq!(refusal(redeem(&world, SECRET, lost[0]).await), Refusal::UsedUp);
     assert_eq!(world.boards().await.len(), 1);
 }
 

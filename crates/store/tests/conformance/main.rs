@@ -10,6 +10,7 @@ mod exposures;
 mod fleets;
 mod idempotency;
 mod identity;
+mod keys;
 mod load;
 mod operations;
 mod paging;

@@ -21,7 +21,11 @@ pub(super) async fn ask(
         super::shell::check(&Call::parse(method, &arguments)?)?;
     }
     match method {
-        Method::DeviceLogs | Method::PluginLogs | Method::OperationCancel => {
+        Method::DeviceLogs
+        | Method::PluginLogs
+        | Method::OperationCancel
+        | Method::DeviceRotateKey
+        | Method::RightsEpoch => {
             return Err(lacking(method));
         }
         Method::PluginInject => {

@@ -15,6 +15,7 @@
 
 mod calls;
 mod commands;
+mod connections;
 mod exposure;
 mod figure;
 mod http;
@@ -23,6 +24,7 @@ mod memory;
 mod pages;
 mod programs;
 mod records;
+mod rights;
 mod stage;
 mod start;
 mod statistics;
@@ -38,7 +40,7 @@ use std::time::Instant;
 type Measure = fn(&mut Stage) -> Vec<Figure>;
 
 /// The groups in the order in which they run: what needs a fresh cloud comes first, what fills it last.
-const GROUPS: [(&str, Measure); 10] = [
+const GROUPS: [(&str, Measure); 12] = [
     ("memory", memory::figures),
     ("query", calls::figures),
     ("command", commands::figures),
@@ -48,6 +50,8 @@ const GROUPS: [(&str, Measure); 10] = [
     ("start", start::figures),
     ("programs", programs::figures),
     ("pages", pages::figures),
+    ("rights", rights::figures),
+    ("connections", connections::figures),
     ("records", records::figures),
 ];
 
