@@ -211,6 +211,18 @@ impl Client {
         Ok(Stream { lines: BufReader::new(Box::new(response.into_body().into_reader())) })
     }
 
+    /// GET of lines of text, as they come.
+    ///
+    /// # Errors
+    /// The cloud does not answer, or refuses.
+    pub fn lines(
+        &self,
+        path: &str,
+    ) -> Result<impl Iterator<Item = std::io::Result<String>> + use<>, Error> {
+        let response = self.send::<()>(&Method::GET, path, None, &[], None)?;
+        Ok(BufReader::new(response.into_body().into_reader()).lines())
+    }
+
     /// Sends a request, and once more with a new token when the first was refused.
     fn send<B: Serialize>(
         &self,

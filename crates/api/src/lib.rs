@@ -4,6 +4,7 @@
 //! Invariant: a type here is what is on the wire, nothing more; unknown members of requests are refused.
 
 pub mod actions;
+pub mod audit;
 pub mod boards;
 pub mod claims;
 #[cfg(feature = "client")]

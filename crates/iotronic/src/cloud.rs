@@ -1,5 +1,6 @@
 //! What every use case needs, in one shared value.
 
+use crate::app::looks::Looks;
 use crate::boards::Boards;
 use crate::identity::{SignIn, Tokens};
 use crate::ingress::Ingress;
@@ -50,6 +51,8 @@ pub struct Parts {
     pub boards: Boards,
     /// Public ports.
     pub ingress: Ingress,
+    /// Who looked at what how often.
+    pub looks: Looks,
     /// Given when the cloud is told to stop; streams and long waits end then.
     pub shutdown: Shutdown,
 }

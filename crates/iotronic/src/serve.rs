@@ -10,6 +10,7 @@ mod stream;
 pub use legacy::Addresses;
 pub(crate) use stream::{Io, Stream};
 
+use crate::app::looks::{self, Looks};
 use crate::boards::{Boards, LegacyTerms};
 use crate::cloud::{Cloud, Parts};
 use crate::cloud_keys::{self, CloudKeys};
@@ -146,6 +147,7 @@ pub async fn start(dir: &Path, settings: Settings, options: Options) -> Result<S
         sign_in,
         boards,
         ingress,
+        looks: Looks::default(),
         shutdown: shutdown.clone(),
     });
     open_ports(&cloud).await?;
@@ -245,6 +247,10 @@ impl Serving {
             doors.abort();
         }
         self.tasks.finish(rest()).await;
+        // What is not signed now is signed at the next start.
+        if let Err(error) = looks::flush(&self.cloud).await {
+            tracing::warn!(%error, "some counts of reads were lost");
+        }
         self.cloud.store.close().await;
     }
 }

@@ -48,6 +48,8 @@ pub struct Settings {
     pub ui: Ui,
     /// How silent boards are noticed.
     pub liveness: Liveness,
+    /// Signing of the audit.
+    pub audit: Audit,
     /// How much history is kept.
     pub retention: Retention,
     /// Bounds.
@@ -142,6 +144,16 @@ pub struct Liveness {
     pub report_every_s: u32,
 }
 
+/// `[audit]`
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    /// Seconds after which rows are signed, however few.
+    pub head_s: u64,
+    /// Rows after which they are signed, however soon.
+    pub head_rows: u32,
+}
+
 /// `[retention]`
 #[derive(Debug, Clone, Copy, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -152,6 +164,8 @@ pub struct Retention {
     pub operations: u32,
     /// Most events that are kept.
     pub events: u32,
+    /// Days for which rows of the audit are kept; 0 for ever.
+    pub audit_days: u32,
 }
 
 /// `[limits]`
@@ -210,9 +224,15 @@ impl Default for Liveness {
     }
 }
 
+impl Default for Audit {
+    fn default() -> Self {
+        Self { head_s: 60, head_rows: 1000 }
+    }
+}
+
 impl Default for Retention {
     fn default() -> Self {
-        Self { operations_days: 30, operations: 100_000, events: 100_000 }
+        Self { operations_days: 30, operations: 100_000, events: 100_000, audit_days: 0 }
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod access_rule;
+pub mod audit;
 pub mod board;
 pub mod claim;
 pub mod delegation;

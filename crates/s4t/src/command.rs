@@ -4,8 +4,8 @@ use crate::failure::Failure;
 use crate::output::{Output, Style};
 use crate::session::{Session, Source};
 use crate::{
-    board, claim, delegation, event, fleet, login, operation, plugin, project, right, service,
-    terminal,
+    audit, board, claim, delegation, event, fleet, login, operation, plugin, project, right,
+    service, terminal,
 };
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use std::io::Write as _;
@@ -59,6 +59,9 @@ enum Noun {
     /// Operations: what was asked of boards.
     #[command(subcommand)]
     Operation(operation::Command),
+    /// Audit: who changed rights, commanded boards and reached their services.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Events: everything that changed.
     Events(event::Events),
     /// Print the completion script of a shell.
@@ -80,6 +83,9 @@ impl Line {
             Noun::Logout => return login::logout(),
             Noun::Right(right::Command::Narrow(narrowing)) => return narrowing.run(&mut out),
             Noun::Right(right::Command::Show { right }) => return right::show(&mut out, &right),
+            Noun::Audit(audit::Command::Verify(verify)) if verify.is_offline() => {
+                return verify.run(None, &mut out);
+            }
             _ => {}
         }
         let session = Session::open(&self.source)?;
@@ -95,6 +101,7 @@ impl Line {
             Noun::Ssh(ssh) => ssh.run(&session),
             Noun::Project(command) => command.run(&session, &mut out),
             Noun::Operation(command) => command.run(&session, &mut out),
+            Noun::Audit(command) => command.run(&session, &mut out),
             Noun::Events(events) => events.run(&session, &mut out),
             Noun::Completion(_) | Noun::Login(_) | Noun::Logout => Ok(()),
         }

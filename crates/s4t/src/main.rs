@@ -1,6 +1,7 @@
 //! The operator's command line: parses, makes one or a few requests, renders. Exit codes are `model::Kind`'s, documented in
 //! docs/s4t.md; data goes to standard output, everything else to standard error.
 
+mod audit;
 mod board;
 mod claim;
 mod command;

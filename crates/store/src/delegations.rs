@@ -4,12 +4,13 @@
 //! everything below along; two exclusive ones of one thing overlap only when one rests on the other; a row is never changed
 //! but by being revoked, and never removed before its project is.
 
+use crate::audit::Entry;
 use crate::events::NewEvent;
 use crate::sql::{Reader, Row, Statement, all, few, json, one};
 use crate::{Error, Page, Tx};
 use model::delegation::{Delegation, Hold, MAX_DEPTH, Resource, Target, Window};
 use model::{BoardId, DelegationId, FleetId, Invalid, ProjectId, Timestamp, UserId};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const WHAT: &str = "delegation";
 /// Most delegations of one thing to one person that are looked at, with those that they rest on.
@@ -82,7 +83,23 @@ pub async fn create(tx: &mut Tx, new: Delegation, target: &Target) -> Result<Del
     tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "id"))?;
     let row = get(&mut *tx, new.id).await?;
     tell(tx, &row, "created").await?;
+    let entry = Entry::new("delegation:create", WHAT, row.delegation.id).of(&row.project);
+    let entry = entry.or_by(Some(&row.delegation.delegator)).with(said(&row.delegation));
+    tx.audit(entry).await?;
     Ok(row)
+}
+
+fn said(delegation: &Delegation) -> Value {
+    json!({
+        "parent": delegation.parent,
+        "resource": delegation.resource.to_string(),
+        "delegated": delegation.delegated,
+        "rights": delegation.rights,
+        "from": delegation.window.from(),
+        "until": delegation.window.until(),
+        "depth": delegation.depth,
+        "hold": delegation.hold,
+    })
 }
 
 async fn check_room(tx: &mut Tx, new: &Delegation) -> Result<(), Error> {
@@ -245,6 +262,8 @@ pub async fn revoke(tx: &mut Tx, id: DelegationId, by: &UserId) -> Result<u64, E
     if ended > 0 {
         tx.rights_changed();
         tell(tx, &row, "revoked").await?;
+        let entry = Entry::new("delegation:delete", WHAT, id).of(&row.project);
+        tx.audit(entry.or_by(Some(by)).with(json!({ "ended": ended }))).await?;
     }
     Ok(ended)
 }
@@ -260,7 +279,8 @@ pub(crate) async fn revoke_all_of(tx: &mut Tx, resource: &Resource) -> Result<u6
          UPDATE delegations SET revoked_at = $2 WHERE revoked_at IS NULL AND id IN (SELECT id FROM under)";
     let statement = Statement::new("revoke delegations", text);
     tx.rights_changed();
-    tx.execute(statement.bind(resource.to_string()).bind(tx.now())).await
+    let ended = tx.execute(statement.bind(resource.to_string()).bind(tx.now())).await?;
+    tell_cut(tx, resource, ended).await
 }
 
 /// Takes back what rests on the fleet that a board leaves.
@@ -278,7 +298,8 @@ pub(crate) async fn revoke_left(tx: &mut Tx, board: BoardId, fleet: FleetId) -> 
         .bind(tx.now())
         .bind(Resource::Board(board).to_string());
     tx.rights_changed();
-    tx.execute(statement).await
+    let ended = tx.execute(statement).await?;
+    tell_cut(tx, &Resource::Board(board), ended).await
 }
 
 /// Takes back what rests on a fleet about boards that are not in it any more, because its rule changed.
@@ -297,7 +318,17 @@ pub(crate) async fn revoke_strays(tx: &mut Tx, fleet: FleetId) -> Result<u64, Er
         .bind(tx.now())
         .bind(fleet);
     tx.rights_changed();
-    tx.execute(statement).await
+    let ended = tx.execute(statement).await?;
+    tell_cut(tx, &Resource::Fleet(fleet), ended).await
+}
+
+/// Delegations ended because their thing went elsewhere; gives how many.
+async fn tell_cut(tx: &mut Tx, resource: &Resource, ended: u64) -> Result<u64, Error> {
+    if ended > 0 {
+        let entry = Entry::new("delegation:cut", "resource", resource);
+        tx.audit(entry.with(json!({ "ended": ended }))).await?;
+    }
+    Ok(ended)
 }
 
 async fn tell(tx: &mut Tx, row: &DelegationRow, verb: &str) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 //! A board is in the fleet it was put into (a column of the board), and in every fleet of its project whose rule fits its
 //! labels. Who is in is never stored but said by the view `fleet_members`, so that it is true at every moment.
 
+use crate::audit::Entry;
 use crate::delegations;
 use crate::events::NewEvent;
 use crate::sql::{Reader, Row, Statement, all, few, json, one, the_one};
@@ -230,6 +231,12 @@ pub async fn update(
     }
     let row = by_id(&mut *tx, None, id).await?;
     tell(tx, &row, "updated").await?;
+    if has_new_rule {
+        // It decides which boards are lent with the fleet.
+        let rule = row.rule.as_ref().map(ToString::to_string);
+        let entry = Entry::new("fleet:update", WHAT, id).of(&row.project);
+        tx.audit(entry.with(json!({ "rule": rule }))).await?;
+    }
     Ok(row)
 }
 

@@ -2,12 +2,15 @@
 //!
 //! Invariants: one writer task owns the only connection that writes; a write is answered after its commit is synced to the
 //! disk, never before; a use case that touches several nouns does so in one transaction ([`Store::write`]); whatever
-//! changes a resource writes its event in the same transaction. Reads see committed state only, unless they are made
+//! changes a resource writes its event in the same transaction, and whatever changes rights or commands a board its row of the
+//! audit. Reads see committed state only, unless they are made
 //! through a [`Tx`].
 //!
 //! Deliberately not here: who may do what (the scope argument is the tenant wall's last brick, not the decision), waiting
 //! for boards, samples of sensors (they will have their own store), and PostgreSQL, which will speak the same statements.
 
+pub mod audit;
+pub mod author;
 pub mod boards;
 pub mod claims;
 pub mod delegations;

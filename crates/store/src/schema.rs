@@ -16,6 +16,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (8, include_str!("../migrations/sqlite/0008_lapses.sql")),
     (9, include_str!("../migrations/sqlite/0009_keys.sql")),
     (10, include_str!("../migrations/sqlite/0010_identity.sql")),
+    (11, include_str!("../migrations/sqlite/0011_audit.sql")),
 ];
 
 const LEDGER: &str =

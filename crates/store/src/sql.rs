@@ -68,6 +68,7 @@ bind! {
         model::BoardId, model::ClaimId, model::PluginId, model::ServiceId, model::FleetId, model::OperationId,
         model::CredentialId, model::DelegationId, uuid::Uuid;
     Blob(|bytes: &[u8; 32]| bytes.to_vec()): &[u8; 32];
+    Blob(|bytes: &[u8]| bytes.to_vec()): &[u8];
     Blob(|key: &PublicKey| key.as_bytes().to_vec()): &PublicKey;
 }
 
@@ -305,6 +306,29 @@ impl Row {
 
     pub(crate) fn text_optional(&self, column: &'static str) -> Result<Option<String>, Error> {
         Ok(self.str_optional(column)?.map(str::to_owned))
+    }
+
+    /// Text as it is; bytes that are none are replaced, so that what was damaged can be shown.
+    pub(crate) fn lossy(&self, column: &'static str) -> Result<String, Error> {
+        self.lossy_optional(column).map(Option::unwrap_or_default)
+    }
+
+    pub(crate) fn lossy_optional(&self, column: &'static str) -> Result<Option<String>, Error> {
+        Ok(match self.cell(column)? {
+            Cell::Text(text) => Some(text.clone()),
+            Cell::Blob(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+            Cell::Integer(number) => Some(number.to_string()),
+            Cell::Real(number) => Some(number.to_string()),
+            Cell::Null => None,
+        })
+    }
+
+    /// Bytes, however many, as hexadecimal digits.
+    pub(crate) fn hex(&self, column: &'static str) -> Result<String, Error> {
+        match self.cell(column)? {
+            Cell::Blob(bytes) => Ok(base::key::to_hex(bytes)),
+            _ => self.lossy(column),
+        }
     }
 
     fn str_optional(&self, column: &'static str) -> Result<Option<&str>, Error> {

@@ -5,11 +5,11 @@
 
 mod readers;
 
-use crate::events;
 use crate::operations::Endings;
 use crate::sql::Statement;
 use crate::writer::{Behind, Call, Queue, Writer};
 use crate::{Error, Tx, schema};
+use crate::{audit, events};
 use base::clock::{Clock, SystemClock};
 use futures_util::future::BoxFuture;
 use model::Timestamp;
@@ -96,13 +96,14 @@ impl Store {
         let mut connection = connect(&file)?;
         schema::migrate(&mut connection)?;
         let last = events::last_committed(&connection)?;
+        let chain = audit::last(&connection)?;
         let readers = Arc::new(Readers::open(file.clone())?);
         let queue = Arc::new(Queue::new());
         let (seen, last_seq) = watch::channel(last);
         let (taken, rights) = watch::channel(0);
         let (ending, ended) = oneshot::channel();
         let clock = Arc::clone(&options.clock);
-        let tx = Tx::new(connection, options.clock, last);
+        let tx = Tx::new(connection, options.clock, last, chain);
         let endings = Arc::new(Endings::default());
         let writer = Writer {
             tx,
@@ -169,6 +170,27 @@ impl Store {
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<(), Error>> + Send + 'static,
     {
         if self.0.queue.push_behind(Box::new(Behind::new(job))).is_err() {
+            self.0.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// [`Store::write_behind`] of what must not be lost: at the bound whoever asks is told.
+    ///
+    /// # Errors
+    /// Too many writes wait, or the store is closed.
+    pub fn write_behind_or_refuse<F>(&self, job: F) -> Result<(), Error>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<(), Error>> + Send + 'static,
+    {
+        self.0.queue.push_behind(Box::new(Behind::new(job)))
+    }
+
+    /// [`Store::write_behind`] of the end of something that is bounded itself: never dropped.
+    pub fn write_at_last<F>(&self, job: F)
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<(), Error>> + Send + 'static,
+    {
+        if self.0.queue.push_last(Box::new(Behind::new(job))).is_err() {
             self.0.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }

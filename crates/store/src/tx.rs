@@ -4,6 +4,8 @@
 //! gaps; a job that is rolled back gives its numbers back.
 
 use crate::Error;
+use crate::audit::Chain;
+use crate::author::Author;
 use crate::events::NewEvent;
 use crate::sql::{Row, Statement, json};
 use base::clock::Clock;
@@ -16,6 +18,8 @@ pub struct Tx {
     connection: Connection,
     clock: Arc<dyn Clock>,
     mark: Mark,
+    /// On whose behalf the present job writes; none is the cloud.
+    author: Option<Arc<Author>>,
     /// Operations that end by this transaction.
     ended: Vec<OperationId>,
 }
@@ -27,13 +31,19 @@ pub(crate) struct Mark {
     pub(crate) last_seq: i64,
     /// How often rights were taken away since this process began.
     pub(crate) rights: u64,
+    chain: Chain,
     ended: usize,
 }
 
 impl Tx {
-    pub(crate) fn new(connection: Connection, clock: Arc<dyn Clock>, last_seq: i64) -> Self {
-        let mark = Mark { last_seq, rights: 0, ended: 0 };
-        Self { connection, clock, mark, ended: Vec::new() }
+    pub(crate) fn new(
+        connection: Connection,
+        clock: Arc<dyn Clock>,
+        last_seq: i64,
+        chain: Chain,
+    ) -> Self {
+        let mark = Mark { last_seq, rights: 0, chain, ended: 0 };
+        Self { connection, clock, mark, author: None, ended: Vec::new() }
     }
 
     /// The present moment by the store's clock.
@@ -109,6 +119,24 @@ impl Tx {
     pub(crate) fn rewind(&mut self, mark: Mark) {
         self.mark = mark;
         self.ended.truncate(mark.ended);
+    }
+
+    /// How far the audit has come, this transaction included.
+    pub(crate) fn chain(&self) -> Chain {
+        self.mark.chain
+    }
+
+    pub(crate) fn chained(&mut self, chain: Chain) {
+        self.mark.chain = chain;
+    }
+
+    pub(crate) fn author(&self) -> Option<Arc<Author>> {
+        self.author.clone()
+    }
+
+    /// The next job's author.
+    pub(crate) fn written_by(&mut self, author: Option<Arc<Author>>) {
+        self.author = author;
     }
 
     pub(crate) fn last_seq(&self) -> i64 {

@@ -4,12 +4,14 @@
 //! created; once a legacy board has connected, its code is spent for good. Deliberately not here: who may be legacy (the
 //! program's settings and [`allows_legacy`]), the boards themselves (`boards`).
 
+use crate::audit::Entry;
 use crate::boards::{self, BoardRow};
 use crate::sql::{Reader, Row, Statement, all, first, json, one};
 use crate::{Error, Tx};
+use model::audit::ActorKind;
 use model::board::Event;
 use model::{BoardId, Invalid, ProjectId};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 const WHAT: &str = "board";
 /// Longest code, in characters.
@@ -105,7 +107,14 @@ pub async fn create(tx: &mut Tx, new: &UpstreamBoard) -> Result<(), Error> {
     .bind(new.agent.clone());
     let done = tx.execute(statement).await;
     done.map_err(|error| error.missing_as(WHAT).duplicate_as(WHAT, "code"))?;
-    Ok(())
+    if new.code.is_some() { tell_code(tx, new.board).await } else { Ok(()) }
+}
+
+/// Whoever has the code is the board, until it first connects.
+async fn tell_code(tx: &mut Tx, board: BoardId) -> Result<(), Error> {
+    let row = boards::by_id(&mut *tx, None, board).await?;
+    let entry = Entry::new("board:new_code", "board", board).of(&row.project);
+    tx.audit(entry.with(json!({ "legacy": true }))).await
 }
 
 fn check_code(code: &str) -> Result<(), Invalid> {
@@ -169,6 +178,7 @@ pub async fn update(
     change: UpstreamChange,
 ) -> Result<UpstreamBoard, Error> {
     let old = found_or_made(tx, board).await?;
+    let has_new_code = change.code.is_some() && change.code != old.code;
     let code = change.code.or(old.code);
     code.as_deref().map_or(Ok(()), check_code)?;
     let statement = Statement::new(
@@ -184,6 +194,9 @@ pub async fn update(
     .bind(json(&change.connectivity.unwrap_or(old.connectivity))?)
     .bind(board);
     tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "code"))?;
+    if has_new_code {
+        tell_code(tx, board).await?;
+    }
     found_or_made(tx, board).await
 }
 
@@ -219,6 +232,8 @@ pub async fn record_registration(
         return Err(Error::Conflict("the board has connected before; its code is spent".into()));
     }
     boards::set_status(tx, board, Event::Enrolled).await?;
+    let entry = Entry::new("board:register", "board", board).of(&row.project);
+    tx.audit(entry.by(ActorKind::Board, board).with(json!({ "legacy": true }))).await?;
     boards::by_id(&mut *tx, None, board).await
 }
 
@@ -274,7 +289,8 @@ pub async fn allow_legacy(tx: &mut Tx, project: &ProjectId, allow: Legacy) -> Re
     if tx.execute(statement).await? == 0 {
         return Err(Error::NotFound { what: "project" });
     }
-    Ok(())
+    let detail = json!({ "allow_legacy": allow == Legacy::Allowed });
+    tx.audit(Entry::new("project:update", "project", project).of(project).with(detail)).await
 }
 
 /// Whether a project may have legacy boards.

@@ -7,6 +7,60 @@ CREATE TABLE assignments (
 
 CREATE INDEX assignments_by_project ON assignments (project, user_id);
 
+CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY,
+    at BIGINT NOT NULL,
+    actor_kind TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    project TEXT,
+    verb TEXT NOT NULL,
+    subject_type TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    personal TEXT NOT NULL,
+    previous BLOB NOT NULL,
+    hash BLOB NOT NULL
+);
+
+CREATE INDEX audit_by_project ON audit (project, seq);
+
+CREATE TABLE audit_heads (
+    size BIGINT NOT NULL PRIMARY KEY,
+    at BIGINT NOT NULL,
+    root BLOB NOT NULL,
+    chain BLOB NOT NULL,
+    key TEXT NOT NULL,
+    signature TEXT NOT NULL
+);
+
+CREATE TABLE audit_nodes (
+    level BIGINT NOT NULL,
+    number BIGINT NOT NULL,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (level, number)
+);
+
+CREATE TABLE audit_personal (
+    seq BIGINT NOT NULL,
+    field TEXT NOT NULL,
+    person TEXT,
+    value TEXT NOT NULL,
+    salt BLOB NOT NULL,
+    PRIMARY KEY (seq, field)
+);
+
+CREATE INDEX audit_personal_by_person ON audit_personal (person) WHERE person IS NOT NULL;
+
+CREATE TABLE audit_reads (
+    hour BIGINT NOT NULL,
+    project TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    verb TEXT NOT NULL,
+    times BIGINT NOT NULL,
+    PRIMARY KEY (hour, project, actor, verb)
+);
+
 CREATE TABLE board_labels (
     board TEXT NOT NULL REFERENCES boards (id) ON DELETE CASCADE,
     key TEXT NOT NULL,

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod actions;
+pub mod audit;
 pub mod boards;
 pub mod claims;
 pub mod delegations;
@@ -19,6 +20,7 @@ pub mod injections;
 pub mod keys;
 pub mod lapses;
 pub mod load;
+pub mod looks;
 pub mod operations;
 pub mod parking;
 pub mod plugins;

@@ -11,7 +11,9 @@ use api::rights::{MAX_LIFE_S, New, Right as Shown};
 use model::{Invalid, Kind, Timestamp};
 use rpc::Method;
 use rpc::right::{Act, Acts, Grant, MAX_HOLDER, MAX_HOPS, Right, Thing};
+use serde_json::json;
 use std::time::Duration;
+use store::audit::Entry;
 use store::boards::BoardRow;
 
 const SECOND: i64 = 1_000_000;
@@ -48,6 +50,7 @@ pub async fn issue(cloud: &Cloud, caller: &Caller, ident: &str, new: New) -> Res
         acts,
         thing,
     };
+    tell(cloud, caller, &board, &grant).await?;
     let right = Right::issue(&cloud.key, &grant);
     tracing::info!(board = %board.id, holder = grant.holder, ?acts, depth, "gave a right out");
     Ok(Shown {
@@ -61,6 +64,26 @@ pub async fn issue(cloud: &Cloud, caller: &Caller, ident: &str, new: New) -> Res
         until: issued_at.after(Duration::from_secs(life.as_secs())),
         depth,
     })
+}
+
+/// Written before it is given out: what the board does with it, the cloud may never hear.
+async fn tell(
+    cloud: &Cloud,
+    caller: &Caller,
+    board: &BoardRow,
+    grant: &Grant,
+) -> Result<(), Error> {
+    let acts: Vec<&str> = grant.acts.iter().map(Act::word).collect();
+    let plugin = match grant.thing {
+        Thing::Board => None,
+        Thing::Plugin(plugin) => Some(plugin),
+    };
+    let detail = json!({
+        "acts": acts, "plugin": plugin, "life_s": grant.life.as_secs(), "depth": grant.depth, "epoch": grant.epoch,
+    });
+    let entry = Entry::new("right:issue", "board", board.id).of(&board.project).with(detail);
+    let entry = entry.or_by(Some(&caller.principal().user));
+    Ok(cloud.store.write(move |tx| Box::pin(tx.audit(entry))).await?)
 }
 
 fn read(new: &New) -> Result<(Acts, Duration, u8), Invalid> {

@@ -1,15 +1,16 @@
 //! Terminals: a shell on a board, asked for on its control channel and carried by its data link.
 //!
 //! Invariants: a terminal is opened only for who may, and ends when that is lost ([`Standing`]); both its begin and its end
-//! stand in the event log with who it was and from where. Deliberately not here: the WebSocket (`http/terminals`), and whether
+//! stand in the event log and in the audit, with who it was and from where. Deliberately not here: the WebSocket (`http/terminals`), and whether
 //! the board lets anybody in at all, which its owner decides there.
 
-use crate::app::access::Caller;
+use crate::app::access::{Basis, Caller};
 use crate::app::standing::Standing;
 use crate::app::{Error, boards, devices};
 use crate::cloud::Cloud;
 use crate::identity::sessions::stream_end;
 use crate::identity::tokens::Statement;
+use model::audit::ActorKind;
 use model::board::Status;
 use model::{Kind, ProjectId};
 use rpc::terminal::{Open, Opened};
@@ -17,6 +18,7 @@ use rpc::{Call, Fault};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
+use store::audit::Entry;
 use store::boards::BoardRow;
 use store::events::NewEvent;
 use tokio::time::{Instant, timeout};
@@ -32,9 +34,19 @@ const LINK_PATIENCE: Duration = Duration::from_secs(5);
 pub struct Asked {
     cloud: Cloud,
     caller: Caller,
+    basis: Basis,
     said: Statement,
     board: BoardRow,
     from: Option<SocketAddr>,
+}
+
+/// Bytes that passed through a terminal, frames included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// To the board.
+    pub sent: u64,
+    /// From it.
+    pub received: u64,
 }
 
 /// An open terminal. Whoever holds it says its end with [`Terminal::closed`].
@@ -59,7 +71,8 @@ pub async fn ask(
     ident: &str,
     from: Option<SocketAddr>,
 ) -> Result<Asked, Error> {
-    let board = boards::get(cloud, &caller, ident).await?;
+    let board = boards::reachable(cloud, &caller, ident).await?;
+    let basis = boards::basis(cloud, &caller, &board, "board").await?;
     if board.legacy {
         let text = format!(
             "board {} runs upstream's agent, which has no terminals; expose its SSH service instead",
@@ -70,7 +83,7 @@ pub async fn ask(
     if board.status == Status::Decommissioned {
         return Err(Error::new(Kind::Conflict, format!("board {} was decommissioned", board.name)));
     }
-    Ok(Asked { cloud: cloud.clone(), caller, said, board, from })
+    Ok(Asked { cloud: cloud.clone(), caller, basis, said, board, from })
 }
 
 impl Asked {
@@ -86,7 +99,10 @@ impl Asked {
         let Opened { key, user } = opened.map_err(|error| named(board, &error))?;
         let channel = self.channel(key).await?;
         let id = Uuid::now_v7();
-        self.note(id, "opened", json!({ "as": user })).await;
+        let noted = self.note(id, "opened", "terminal:open", json!({ "as": user })).await;
+        noted.map_err(|_| {
+            Fault::new(Kind::Internal, "the terminal cannot be written into the audit")
+        })?;
         tracing::info!(board = %self.board.name, user = %self.caller.principal().user, "terminal opened");
         Ok(Terminal { channel, user, asked: self, id, began: Instant::now() })
     }
@@ -107,13 +123,21 @@ impl Asked {
         }
     }
 
-    /// Who, from where, on which board, in the event log.
-    async fn note(&self, id: Uuid, verb: &'static str, more: Value) {
+    /// Who, from where, on which board, in the event log and in the audit.
+    async fn note(
+        &self,
+        id: Uuid,
+        verb: &'static str,
+        audited: &'static str,
+        more: Value,
+    ) -> Result<(), store::Error> {
+        let from = self.from.map(|from| from.ip().to_string());
+        let entry = self.entry(id, audited, &more, from.as_deref());
         let mut body = json!({
             "board": self.board.id,
             "name": self.board.name,
             "user": self.caller.principal().user,
-            "from": self.from.map(|from| from.ip().to_string()),
+            "from": from,
         });
         if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
             body.extend(more);
@@ -121,10 +145,32 @@ impl Asked {
         let project: ProjectId = self.board.project.clone();
         let write = self.cloud.store.write(move |tx| {
             let event = NewEvent::about("terminal", verb, &project, id, body);
-            Box::pin(async move { tx.event(event).await.map(|_| ()) })
+            Box::pin(async move {
+                tx.audit(entry).await?;
+                tx.event(event).await.map(|_| ())
+            })
         });
-        if let Err(error) = write.await {
+        let written = write.await;
+        if let Err(error) = &written {
             tracing::error!(%error, verb, "a terminal could not be noted");
+        }
+        written
+    }
+
+    fn entry(&self, id: Uuid, verb: &'static str, more: &Value, from: Option<&str>) -> Entry {
+        let user = &self.caller.principal().user;
+        let mut detail = more.clone();
+        if let Some(detail) = detail.as_object_mut() {
+            detail.insert("session".into(), id.to_string().into());
+            if let Some(delegation) = self.basis.delegation() {
+                detail.insert("delegation".into(), delegation.to_string().into());
+            }
+        }
+        let entry = Entry::new(verb, "board", self.board.id).of(&self.board.project).with(detail);
+        let entry = entry.by(ActorKind::User, user);
+        match from {
+            Some(from) => entry.personal("address", Some(user), from),
+            None => entry,
         }
     }
 }
@@ -138,12 +184,15 @@ impl Terminal {
         Standing::new(cloud, caller.clone(), said.clone(), board.id, until)
     }
 
-    /// Writes its end into the event log.
-    pub async fn closed(&self, reason: &str) {
+    /// Writes its end into the event log and the audit.
+    pub async fn closed(&self, reason: &str, moved: Moved) {
         let seconds = self.began.elapsed().as_secs();
         tracing::info!(board = %self.asked.board.name, reason, "terminal closed");
-        let more = json!({ "as": self.user, "reason": reason, "seconds": seconds });
-        self.asked.note(self.id, "closed", more).await;
+        let more = json!({
+            "as": self.user, "reason": reason, "seconds": seconds, "sent": moved.sent, "received": moved.received,
+        });
+        // Logged there; there is nobody left to tell.
+        let _ = self.asked.note(self.id, "closed", "terminal:close", more).await;
     }
 }
 

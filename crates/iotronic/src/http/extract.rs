@@ -13,10 +13,13 @@ use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use model::access::{Principal, Reach};
+use model::audit::ActorKind;
 use model::{Invalid, Kind};
 use serde::de::DeserializeOwned;
 use std::fmt::Display;
 use std::sync::Arc;
+use store::author;
 use store::delegations::has_any;
 
 /// The statement of a request's token.
@@ -75,6 +78,11 @@ impl FromRequestParts<Cloud> for Caller {
             }
             made => made?,
         };
+        let Principal { user, project, .. } = caller.principal();
+        author::name(ActorKind::User, user.as_str());
+        if action.reach == Reach::Read {
+            cloud.looks.count(cloud.now(), project, user, action.name);
+        }
         Ok(caller.with_key(key))
     }
 }

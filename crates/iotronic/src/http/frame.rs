@@ -4,6 +4,7 @@
 //! Invariant: whatever happens inside (a panic included), the client gets an answer in the documented shape.
 
 use crate::cloud::Cloud;
+use crate::http::Peer;
 use crate::http::answer::Failure;
 use crate::http::cors::Cors;
 use crate::http::metrics::Counters;
@@ -20,6 +21,7 @@ use serde_json::json;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use store::author;
 use uuid::Uuid;
 
 /// Carries the request's id.
@@ -54,6 +56,7 @@ pub(crate) async fn frame(State(frame): State<Frame>, request: Request, next: Ne
     let id = format!("req-{}", Uuid::new_v4());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let is_v1 = v1::owns(&path);
+    let address = request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_string());
     let said = frame.cors.say(request.headers());
     let inside = async {
         match said.preflight(&request) {
@@ -62,6 +65,7 @@ pub(crate) async fn frame(State(frame): State<Frame>, request: Request, next: Ne
             None => next.run(request).await,
         }
     };
+    let inside = author::scope(address, inside);
     let inside = AssertUnwindSafe(inside).catch_unwind();
     let mut response = match tokio::time::timeout(frame.limit, inside).await {
         Ok(Ok(response)) => response,

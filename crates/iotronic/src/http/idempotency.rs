@@ -15,6 +15,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use model::{Kind, UserId};
 use sha2::{Digest as _, Sha256};
+use store::author;
 use store::idempotency::{self, Begin};
 
 /// The request's header.
@@ -76,7 +77,9 @@ async fn with_key(
         let response = next.run(request).await;
         keep(&cloud, &key, &said.user, response).await
     };
-    tokio::spawn(work).await.map_err(|_| Failure::new(Kind::Internal, "a defect; it is in the log"))
+    tokio::spawn(author::carry(work))
+        .await
+        .map_err(|_| Failure::new(Kind::Internal, "a defect; it is in the log"))
 }
 
 async fn begin(

@@ -3,6 +3,7 @@
 
 pub mod answer;
 mod asset;
+mod audit;
 mod authenticate;
 mod boards;
 mod claims;

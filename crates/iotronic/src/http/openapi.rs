@@ -94,6 +94,14 @@ const TOKEN: &str = "token";
         super::operations::show,
         super::operations::cancel,
         super::events::list,
+        super::audit::list,
+        super::audit::heads,
+        super::audit::consistency,
+        super::audit::reads,
+        super::audit::export,
+        super::audit::erase,
+        super::audit::show,
+        super::audit::proof,
     ),
     components(schemas(Problem, api::terminals::FromCloud, api::terminals::FromClient))
 )]
@@ -161,6 +169,7 @@ fn describe_status(status: &str) -> &'static str {
 fn describe(name: &str) -> &'static str {
     match name {
         "claim" | "operation" => "Id",
+        "seq" => "Number",
         "plugin" => "Id or name; public plugins of other projects by id",
         _ => "Id or name",
     }

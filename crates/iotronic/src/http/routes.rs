@@ -3,8 +3,9 @@
 
 use crate::cloud::Cloud;
 use crate::http::{
-    boards, claims, delegations, docs, events, fleets, identity, injections, load, logs, map,
-    metrics, operations, plugins, rights, services, session, system, terminals, ui, v1, versions,
+    audit, boards, claims, delegations, docs, events, fleets, identity, injections, load, logs,
+    map, metrics, operations, plugins, rights, services, session, system, terminals, ui, v1,
+    versions,
 };
 use axum::handler::Handler;
 use axum::http::Method;
@@ -43,6 +44,7 @@ pub fn table() -> Vec<Route> {
         on_boards(),
         on_operations(),
         history(),
+        audit_routes(),
         v1::routes::all(),
     ];
     all.into_iter().flatten().collect()
@@ -214,6 +216,20 @@ fn history() -> Vec<Route> {
     vec![
         get("/v2/operations", read("operation:get"), operations::list),
         get("/v2/events", read("event:get"), events::list),
+    ]
+}
+
+fn audit_routes() -> Vec<Route> {
+    use api::audit::{CONSISTENCY, ERASE, EXPORT, HEADS, PATH, READS};
+    vec![
+        get(PATH, own("audit:get"), audit::list),
+        get(HEADS, read("audit:heads"), audit::heads),
+        get(CONSISTENCY, read("audit:consistency"), audit::consistency),
+        get(READS, own("audit:reads"), audit::reads),
+        get(EXPORT, operate("audit:export"), audit::export),
+        post(ERASE, operate("audit:erase"), audit::erase),
+        get("/v2/audit/{seq}", own("audit:get_one"), audit::show),
+        get("/v2/audit/{seq}/proof", own("audit:proof"), audit::proof),
     ]
 }
 

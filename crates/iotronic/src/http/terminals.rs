@@ -5,7 +5,7 @@
 //! in the last text message, and the event log too.
 
 use crate::app::access::Caller;
-use crate::app::terminals::{self, Asked, Terminal};
+use crate::app::terminals::{self, Asked, Moved, Terminal};
 use crate::cloud::Cloud;
 use crate::http::Peer;
 use crate::http::answer::{Answer, Failure};
@@ -130,8 +130,9 @@ impl Opener {
         match opened {
             Ok(terminal) => {
                 client.say(&FromCloud::Ready { user: terminal.user.clone() });
-                let ending = converse(&cloud, &terminal, &mut client).await;
-                terminal.closed(&ending.reason()).await;
+                let mut moved = Moved::default();
+                let ending = converse(&cloud, &terminal, &mut client, &mut moved).await;
+                terminal.closed(&ending.reason(), moved).await;
                 // The board hangs up at once, however long the client takes to hear of it.
                 drop(terminal);
                 client.part(ending).await;
@@ -215,9 +216,10 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send>(
     cloud: &Cloud,
     terminal: &Terminal,
     client: &mut Client<S>,
+    moved: &mut Moved,
 ) -> Ending {
     let standing = terminal.standing();
-    let mut relay = Relay::new(&terminal.channel, client.watch);
+    let mut relay = Relay::new(&terminal.channel, client.watch, moved);
     let ended = tokio::select! {
         biased;
         () = cloud.shutdown.begun() => return Ending::Ours(stopping()),
@@ -249,15 +251,16 @@ struct Relay<'a> {
     /// Frames for the board, as far as it has not taken them.
     inward: BytesMut,
     watch: websocket::Settings,
+    moved: &'a mut Moved,
     heard: Instant,
     asked: Instant,
 }
 
 impl<'a> Relay<'a> {
-    fn new(channel: &'a Channel, watch: websocket::Settings) -> Self {
+    fn new(channel: &'a Channel, watch: websocket::Settings, moved: &'a mut Moved) -> Self {
         let now = Instant::now();
         let (decoder, inward) = (Decoder::default(), BytesMut::new());
-        Self { channel, decoder, inward, watch, heard: now, asked: now }
+        Self { channel, decoder, inward, watch, moved, heard: now, asked: now }
     }
 
     async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(
@@ -277,6 +280,7 @@ impl<'a> Relay<'a> {
                 }
                 room = poll_fn(|cx| channel.poll_room(cx)), if !self.inward.is_empty() => {
                     let piece = self.inward.split_to(room?.min(self.inward.len()));
+                    self.moved.sent = self.moved.sent.saturating_add(piece.len() as u64);
                     channel.send(piece.freeze())?;
                     None
                 }
@@ -284,6 +288,7 @@ impl<'a> Relay<'a> {
                     if client.writer.pending() < MAX_PENDING =>
                 {
                     let bytes = taken?.ok_or(Lost)?;
+                    self.moved.received = self.moved.received.saturating_add(bytes.len() as u64);
                     let step = self.show(client, &bytes);
                     channel.consumed(bytes.len());
                     step

@@ -3,9 +3,10 @@
 //! Invariants: connections are bounded, for the service and for all; further ones are reset at once, so that a client sees
 //! it. When the listener is cut, all its connections are.
 
+use super::session::{Metered, Place, Session};
 use crate::boards::Boards;
 use base::tasks::Shutdown;
-use model::{BoardId, ServiceId};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -38,15 +39,14 @@ pub(super) struct Listener {
 impl Listener {
     pub(super) fn start(
         boards: Boards,
-        board: BoardId,
-        service: ServiceId,
-        port: u16,
+        place: Place,
         bound: TcpListener,
         terms: Terms,
         shutdown: Shutdown,
     ) -> Self {
         let open = Arc::<AtomicU32>::default();
-        let door = Door { boards, board, service, terms, open: Arc::clone(&open) };
+        let port = place.port;
+        let door = Door { boards, place, terms, open: Arc::clone(&open) };
         let task = tokio::spawn(door.keep(bound, shutdown));
         Self { port, open, task }
     }
@@ -68,8 +68,7 @@ impl Listener {
 
 struct Door {
     boards: Boards,
-    board: BoardId,
-    service: ServiceId,
+    place: Place,
     terms: Terms,
     open: Arc<AtomicU32>,
 }
@@ -81,7 +80,7 @@ impl Door {
             loop {
                 while connections.try_join_next().is_some() {}
                 match bound.accept().await {
-                    Ok((client, _)) => self.let_in(client, &mut connections),
+                    Ok((client, from)) => self.let_in(client, from, &mut connections),
                     Err(error) => {
                         tracing::warn!(%error, "a connection to a service could not be accepted");
                         tokio::time::sleep(REST).await;
@@ -94,7 +93,7 @@ impl Door {
         while connections.join_next().await.is_some() {}
     }
 
-    fn let_in(&self, client: TcpStream, connections: &mut JoinSet<()>) {
+    fn let_in(&self, client: TcpStream, from: SocketAddr, connections: &mut JoinSet<()>) {
         let place = Arc::clone(&self.terms.all).try_acquire_owned();
         let counted = Counted::enter(&self.open);
         let Ok(place) = place else {
@@ -102,22 +101,32 @@ impl Door {
             return turn_away(&client);
         };
         if self.open.load(Ordering::Relaxed) > self.terms.per_service {
-            tracing::warn!(board = %self.board, service = %self.service, "limits.connections_per_service is reached; a connection was turned away");
+            tracing::warn!(board = %self.place.board, service = %self.place.service, "limits.connections_per_service is reached; a connection was turned away");
             return turn_away(&client);
         }
-        let (boards, board, service) = (self.boards.clone(), self.board, self.service);
+        let session = Session::begin(self.boards.store(), &self.place, from.ip());
+        let session = match session {
+            Ok(session) => session,
+            Err(error) => {
+                tracing::warn!(%error, "a connection cannot be written into the audit and was turned away");
+                return turn_away(&client);
+            }
+        };
+        let (boards, at) = (self.boards.clone(), self.place.clone());
         connections.spawn(async move {
             let _held = (place, counted);
-            forward(boards, board, service, client).await;
+            forward(boards, at, session, client).await;
         });
     }
 }
 
-async fn forward(boards: Boards, board: BoardId, service: ServiceId, client: TcpStream) {
+async fn forward(boards: Boards, at: Place, mut session: Session, client: TcpStream) {
+    let Place { board, service, .. } = at;
     let link = match boards.link(board, LINK_PATIENCE).await {
         Ok(link) => link,
         Err(fault) => {
             tracing::debug!(%board, %service, %fault, "a connection was turned away");
+            session.ends("refused");
             return turn_away(&client);
         }
     };
@@ -125,12 +134,18 @@ async fn forward(boards: Boards, board: BoardId, service: ServiceId, client: Tcp
     let Ok(key) = ServiceKey::new(service.to_string()) else { return turn_away(&client) };
     match link.open_eagerly(key) {
         Ok(channel) => {
-            if let Err(error) = splice(channel, client).await {
-                tracing::debug!(%board, %service, %error, "a forwarded connection was reset");
+            let client = Metered::new(client, session.meter());
+            match splice(channel, client).await {
+                Ok(_) => session.ends("done"),
+                Err(error) => {
+                    session.ends("reset");
+                    tracing::debug!(%board, %service, %error, "a forwarded connection was reset");
+                }
             }
         }
         Err(error) => {
             tracing::debug!(%board, %service, %error, "a connection was turned away");
+            session.ends("refused");
             turn_away(&client);
         }
     }

@@ -5,6 +5,7 @@
 //! Deliberately not here: which ports are handed out (the store), links (`boards`), the bytes (`tunnel`).
 
 mod listener;
+mod session;
 mod wstun;
 
 use crate::boards::Boards;
@@ -13,6 +14,7 @@ use base::tasks::Shutdown;
 use listener::{Listener, Terms};
 use model::operation::Fault;
 use model::{BoardId, Kind, ServiceId};
+use session::Place;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -100,7 +102,7 @@ impl Ingress {
                 Ok(())
             }
             Ok(bound) => {
-                let listener = self.listen(key, port, bound);
+                let listener = self.listen(place(exposure, port), bound);
                 self.state().ports.insert(key, Port::Open(listener));
                 Ok(())
             }
@@ -129,10 +131,10 @@ impl Ingress {
         TcpListener::bind(SocketAddr::new(self.0.address, port)).await
     }
 
-    fn listen(&self, (board, service): Key, port: u16, bound: TcpListener) -> Listener {
+    fn listen(&self, place: Place, bound: TcpListener) -> Listener {
         let boards = self.0.boards.clone();
         let (terms, shutdown) = (self.0.terms.clone(), self.0.shutdown.clone());
-        Listener::start(boards, board, service, port, bound, terms, shutdown)
+        Listener::start(boards, place, bound, terms, shutdown)
     }
 
     /// Closes the public port and cuts its connections.
@@ -219,6 +221,16 @@ impl Ingress {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn place(exposure: &ExposureRow, port: u16) -> Place {
+    Place {
+        project: exposure.project.clone(),
+        board: exposure.board,
+        service: exposure.service,
+        port,
+        legacy: exposure.legacy,
     }
 }
 

@@ -79,6 +79,8 @@ impl Settings {
             ("retention.operations_days", self.retention.operations_days.into()),
             ("retention.operations", self.retention.operations.into()),
             ("retention.events", self.retention.events.into()),
+            ("audit.head_s", self.audit.head_s),
+            ("audit.head_rows", self.audit.head_rows.into()),
             ("limits.connections", self.limits.connections.into()),
             ("limits.service_connections", self.limits.service_connections.into()),
             ("limits.connections_per_service", self.limits.connections_per_service.into()),

@@ -1,5 +1,6 @@
 //! Reconcilers: each wakes up, reads how things stand, takes one idempotent step and reports. A lost signal loses only time.
 
+mod audit;
 mod deadlines;
 mod retention;
 mod sweep;
@@ -19,6 +20,7 @@ pub fn start(cloud: &Cloud, tasks: &Tasks) {
             stop.until(work).await;
         });
     };
+    until_stop("audit", audit::run(cloud.clone()).boxed());
     until_stop("deadlines", deadlines::run(cloud.clone()).boxed());
     until_stop("retention", retention::run(cloud.clone()).boxed());
     until_stop("sweep", sweep::run(cloud.clone()).boxed());

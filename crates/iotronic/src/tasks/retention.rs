@@ -3,7 +3,7 @@
 use crate::cloud::Cloud;
 use model::Timestamp;
 use std::time::Duration;
-use store::{claims, events, idempotency, identity, load, operations, requests};
+use store::{audit, claims, events, idempotency, identity, load, operations, requests};
 
 /// How often.
 const PERIOD: Duration = Duration::from_secs(600);
@@ -39,6 +39,7 @@ async fn batch(cloud: &Cloud) -> Result<u64, store::Error> {
     let now = cloud.now();
     let operations_before = before(now, kept.operations_days.into());
     let claims_before = before(now, CLAIM_DAYS);
+    let audit_before = before(now, kept.audit_days.into());
     let job = cloud.store.write(move |tx| {
         Box::pin(async move {
             let mut removed = operations::trim(tx, operations_before, kept.operations).await?;
@@ -48,6 +49,10 @@ async fn batch(cloud: &Cloud) -> Result<u64, store::Error> {
             removed += claims::trim(tx, claims_before).await?;
             removed += load::trim(tx, now).await?;
             removed += identity::trim_revoked(tx, now).await?;
+            if kept.audit_days > 0 {
+                removed += audit::prune(tx, audit_before).await?;
+                removed += audit::trim_reads(tx, audit_before).await?;
+            }
             Ok(removed)
         })
     });

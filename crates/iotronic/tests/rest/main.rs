@@ -8,6 +8,7 @@
     reason = "a test that fails should stop where it fails"
 )]
 
+mod audit;
 mod commands;
 mod cors;
 mod delegations;

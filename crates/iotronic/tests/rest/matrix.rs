@@ -18,6 +18,7 @@ struct Things {
     service: String,
     fleet: String,
     operation: String,
+    row: String,
 }
 
 impl Things {
@@ -37,7 +38,9 @@ impl Things {
         let path = format!("/v2/boards/{board}/services/{service}");
         world.put(owner, &path, json!({})).await.expect(202);
         let operation = operation["id"].as_str().unwrap().to_owned();
-        Self { board, claim, plugin, service, fleet, operation }
+        let row = world.get(owner, "/v2/audit?limit=1").await.expect(200);
+        let row = row["items"][0]["seq"].to_string();
+        Self { board, claim, plugin, service, fleet, operation, row }
     }
 
     fn path(&self, route: &Route, who: &Somebody) -> String {
@@ -56,6 +59,7 @@ impl Things {
             .replace("{project}", who.project.as_str())
             .replace("{credential}", NOTHING)
             .replace("{delegation}", NOTHING)
+            .replace("{seq}", &self.row)
             .replace("{role}", "user_iot")
             .replace("{rule}", NOTHING)
             .replace("{domain}", "default")
@@ -86,6 +90,7 @@ fn good_body(route: &Route) -> Option<Value> {
             "resource": "board:lamp", "to": "nobody", "rights": ["read"], "until": "2999-01-01T00:00:00Z"
         }),
         (_, "/v2/injections") => json!({ "plugin": "p", "selector": "kind=none" }),
+        (_, "/v2/audit/erase") => json!({ "user": NOTHING }),
         (_, "/identity/v3/projects") => json!({ "project": { "name": "matrix" } }),
         (_, "/identity/v3/users") => {
             json!({ "user": { "name": "matrix", "password": "long enough" } })

@@ -3,9 +3,11 @@
 //! Invariant: after a commit of [`raise_epoch`] no right of an earlier epoch is given out.
 
 use super::{WHAT, by_id};
+use crate::audit::Entry;
 use crate::sql::Statement;
 use crate::{Error, Tx};
 use model::BoardId;
+use serde_json::json;
 
 /// Makes all rights that were given out for a board until now void; gives the epoch that counts from now on.
 ///
@@ -16,5 +18,8 @@ pub async fn raise_epoch(tx: &mut Tx, id: BoardId) -> Result<u32, Error> {
     if tx.execute(Statement::new("raise a board's epoch", text).bind(id)).await? == 0 {
         return Err(Error::NotFound { what: WHAT });
     }
-    Ok(by_id(&mut *tx, None, id).await?.rights_epoch)
+    let row = by_id(&mut *tx, None, id).await?;
+    let entry = Entry::new("board:raise_epoch", WHAT, id).of(&row.project);
+    tx.audit(entry.with(json!({ "epoch": row.rights_epoch }))).await?;
+    Ok(row.rights_epoch)
 }

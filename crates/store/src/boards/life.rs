@@ -1,13 +1,16 @@
 //! A board's life: status moves, a new key, the end.
 
 use super::{BoardRow, WHAT, by_id, fresh, tell};
+use crate::audit::Entry;
 use crate::sql::{Reader, Row, Statement, first};
 use crate::{Error, Refusal, Tx};
 use crate::{delegations, operations};
 use base::key::PublicKey;
+use model::audit::ActorKind;
 use model::board::{Event, Status};
 use model::delegation::Resource;
 use model::{BoardId, ProjectId, Timestamp};
+use serde_json::json;
 
 /// A key that is refused for good.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +99,7 @@ pub async fn decommission(
     .bind(tx.now())
     .bind(id);
     tx.execute(statement).await?;
+    tx.audit(Entry::new("board:decommission", WHAT, id).of(&old.project)).await?;
     by_id(&mut *tx, None, id).await
 }
 
@@ -110,7 +114,8 @@ pub async fn delete(tx: &mut Tx, scope: Option<&ProjectId>, id: BoardId) -> Resu
     }
     let statement = Statement::new("delete a board", "DELETE FROM boards WHERE id = $1").bind(id);
     tx.execute(statement).await?;
-    tell(tx, &old, "deleted").await
+    tell(tx, &old, "deleted").await?;
+    tx.audit(Entry::new("board:delete", WHAT, id).of(&old.project)).await
 }
 
 /// Gives a board another key in place of `old`, which is refused from now on; writes `board.rekeyed`. Doing it twice changes
@@ -147,6 +152,8 @@ pub async fn rotate(
     tx.execute(Statement::new("move a redemption", text).bind(new).bind(old).bind(id)).await?;
     let row = by_id(&mut *tx, None, id).await?;
     tell(tx, &row, "rekeyed").await?;
+    let entry = Entry::new("board:rekey", WHAT, id).of(&row.project).by(ActorKind::Board, id);
+    tx.audit(entry.with(json!({ "key": new.fingerprint() }))).await?;
     Ok(row)
 }
 

@@ -23,6 +23,7 @@ pub use presence::{
     record_load,
 };
 
+use crate::audit::Entry;
 use crate::events::NewEvent;
 use crate::sql::{Reader, Row, Statement, all, first, json, one, the_one};
 use crate::{Error, Tx, delegations, fleets};
@@ -218,6 +219,11 @@ pub async fn create(tx: &mut Tx, new: NewBoard) -> Result<BoardRow, Error> {
     write_labels(tx, new.id, &new.labels).await?;
     let row = by_id(&mut *tx, None, new.id).await?;
     tell(tx, &row, "created").await?;
+    // One with a key is told by the claim that it came by.
+    if row.public_key.is_none() {
+        let entry = Entry::new("board:create", WHAT, row.id).of(&row.project);
+        tx.audit(entry.with(json!({ "name": row.name })).or_by(Some(&row.owner))).await?;
+    }
     Ok(row)
 }
 
@@ -268,6 +274,11 @@ pub async fn update(
     }
     let row = by_id(&mut *tx, None, id).await?;
     tell(tx, &row, "updated").await?;
+    // Both decide in which fleets it is, and so what delegations reach it.
+    if row.fleet != old.fleet || row.labels != old.labels {
+        let entry = Entry::new("board:update", WHAT, id).of(&row.project);
+        tx.audit(entry.with(json!({ "fleet": row.fleet, "labels": row.labels }))).await?;
+    }
     Ok(row)
 }
 

@@ -4,6 +4,7 @@
 //! two machines are told from one that came back, which the cloud finds out by asking.
 
 use super::{BoardRow, WHAT, by_id};
+use crate::audit::Entry;
 use crate::events::NewEvent;
 use crate::sql::{Statement, json};
 use crate::{Error, Tx};
@@ -29,6 +30,7 @@ pub async fn park(tx: &mut Tx, id: BoardId, parked: &Parked) -> Result<bool, Err
         "holder": parked.holder, "newcomer": parked.newcomer,
     });
     tx.event(NewEvent::about(WHAT, "cloned", &old.project, id, body)).await?;
+    tx.audit(Entry::new("board:park", WHAT, id).of(&old.project)).await?;
     Ok(true)
 }
 
@@ -52,5 +54,6 @@ pub async fn unpark(tx: &mut Tx, id: BoardId, from: Option<IpAddr>) -> Result<Bo
         "name": old.name, "status": old.status, "fleet": old.fleet, "admits_from": from,
     });
     tx.event(NewEvent::about(WHAT, "unparked", &old.project, id, body)).await?;
+    tx.audit(Entry::new("board:unpark", WHAT, id).of(&old.project)).await?;
     by_id(&mut *tx, None, id).await
 }

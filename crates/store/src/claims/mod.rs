@@ -7,6 +7,7 @@ mod redeem;
 
 pub use redeem::{Redeemed, redeem};
 
+use crate::audit::Entry;
 use crate::boards;
 use crate::events::NewEvent;
 use crate::sql::{Reader, Row, Statement, all, json, one};
@@ -114,6 +115,11 @@ pub async fn create(tx: &mut Tx, new: NewClaim) -> Result<ClaimRow, Error> {
     tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "secret"))?;
     let row = get(&mut *tx, None, new.id).await?;
     tell(tx, &row, "created").await?;
+    let detail = json!({
+        "uses": row.uses_total, "expires_at": row.expires_at, "fleet": row.fleet, "replaces": row.replaces,
+    });
+    let entry = Entry::new("claim:create", WHAT, row.id).of(&row.project).with(detail);
+    tx.audit(entry.or_by(Some(&row.owner))).await?;
     Ok(row)
 }
 
@@ -181,6 +187,7 @@ pub async fn revoke(
     tx.execute(statement).await?;
     let row = ClaimRow { revoked: true, ..row };
     tell(tx, &row, "revoked").await?;
+    tx.audit(Entry::new("claim:delete", WHAT, row.id).of(&row.project)).await?;
     Ok(row)
 }
 

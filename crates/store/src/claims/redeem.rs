@@ -1,13 +1,16 @@
 //! The one use of a claim that matters: binding a key to a board.
 
 use super::{ClaimRow, NAME_STEM, SELECT, read};
+use crate::audit::Entry;
 use crate::boards::{self, BoardRow, NewBoard};
 use crate::sql::{Statement, first};
 use crate::{Error, Refusal, Tx};
 use base::key::PublicKey;
+use model::audit::ActorKind;
 use model::board::Status;
 use model::facts::Facts;
 use model::{BoardId, ClaimId, Name, Timestamp};
+use serde_json::json;
 
 /// Digits of a short id; more when it is taken.
 const SHORT_ID: [usize; 3] = [8, 12, 32];
@@ -54,6 +57,11 @@ pub async fn redeem(
         None => enrol(tx, &claim, public_key, host_hint).await?,
     };
     use_up(tx, claim.id, public_key, board.id, now).await?;
+    let detail = json!({
+        "claim": claim.id, "key": public_key.fingerprint(), "owner": board.owner, "replaced": claim.replaces.is_some(),
+    });
+    let entry = Entry::new("claim:redeem", "board", board.id).of(&board.project).with(detail);
+    tx.audit(entry.by(ActorKind::Board, board.id)).await?;
     Ok(Redeemed { board, fresh: true })
 }
 

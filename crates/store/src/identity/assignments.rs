@@ -2,9 +2,11 @@
 
 use super::roles::read_role;
 use super::{MAX_LIST, RoleRow, found};
+use crate::audit::Entry;
 use crate::sql::{Reader, Row, Statement, all, few};
 use crate::{Error, Tx};
 use model::{ProjectId, RoleId, UserId};
+use serde_json::json;
 
 /// A role of a user in a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,14 +29,22 @@ pub async fn assign(
     project: &ProjectId,
     role: impl Into<RoleId>,
 ) -> Result<(), Error> {
+    let role = role.into();
     let statement = Statement::new(
         "assign a role",
         "INSERT INTO assignments (user_id, project, role) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
     )
     .bind(user)
     .bind(project)
-    .bind(&role.into());
-    tx.execute(statement).await.map(|_| ())
+    .bind(&role);
+    if tx.execute(statement).await? == 0 {
+        return Ok(());
+    }
+    tx.audit(told("role:assign", user, project, &role)).await
+}
+
+fn told(verb: &'static str, user: &UserId, project: &ProjectId, role: &RoleId) -> Entry {
+    Entry::new(verb, "user", user).of(project).with(json!({ "role": role }))
 }
 
 /// Takes a role away.
@@ -47,14 +57,16 @@ pub async fn unassign(
     project: &ProjectId,
     role: impl Into<RoleId>,
 ) -> Result<(), Error> {
+    let role = role.into();
     let statement = Statement::new(
         "take a role away",
         "DELETE FROM assignments WHERE user_id = $1 AND project = $2 AND role = $3",
     )
     .bind(user)
     .bind(project)
-    .bind(&role.into());
-    found(tx.execute(statement).await?, "assignment")
+    .bind(&role);
+    found(tx.execute(statement).await?, "assignment")?;
+    tx.audit(told("role:unassign", user, project, &role)).await
 }
 
 /// The roles of a user in a project; none when it has nothing to do with it.

@@ -1,10 +1,12 @@
 //! Application credentials.
 
 use super::{MAX_LIST, check_description, check_name, found};
+use crate::audit::Entry;
 use crate::sql::{Reader, Row, Statement, all, first, json, one};
 use crate::{Error, Tx};
 use model::access_rule::AccessRule;
 use model::{CredentialId, ProjectId, RoleId, Timestamp, UserId};
+use serde_json::json;
 
 /// An application credential: lets a program sign in as its user, in one project, with some of the user's roles.
 #[derive(Clone, PartialEq, Eq)]
@@ -67,7 +69,12 @@ pub async fn create_credential(tx: &mut Tx, credential: &CredentialRow) -> Resul
     .bind(credential.access.as_ref().map(json).transpose()?);
     let done = tx.execute(statement).await;
     done.map_err(|error| error.duplicate_as("application credential", "name"))?;
-    Ok(())
+    let CredentialRow { id, name, user, project, roles, expires_at, .. } = credential;
+    let detail = json!({
+        "user": user, "roles": roles, "expires_at": expires_at, "unrestricted": credential.unrestricted,
+    });
+    let entry = Entry::new("credential:create", "credential", id).of(project).with(detail);
+    tx.audit(entry.or_by(Some(user)).personal("name", Some(user), name)).await
 }
 
 /// The application credential of this id, expired or not.
@@ -115,9 +122,13 @@ pub async fn list_credentials<'e>(
 /// # Errors
 /// The user has none of this id.
 pub async fn delete_credential(tx: &mut Tx, user: &UserId, id: CredentialId) -> Result<(), Error> {
+    const WHAT: &str = "application credential";
+    let old = get_credential(&mut *tx, id).await?;
     let text = "DELETE FROM credentials WHERE user_id = $1 AND id = $2";
     let statement = Statement::new("delete an application credential", text).bind(user).bind(id);
-    found(tx.execute(statement).await?, "application credential")
+    found(tx.execute(statement).await?, WHAT)?;
+    let entry = Entry::new("credential:delete", "credential", id).of(&old.project);
+    tx.audit(entry.with(json!({ "user": user })).or_by(Some(user))).await
 }
 
 fn read_credential(row: &Row) -> Result<CredentialRow, Error> {

@@ -1,9 +1,11 @@
 //! Projects (tenants).
 
 use super::{MAX_LIST, check_description, check_name, found};
+use crate::audit::Entry;
 use crate::sql::{Reader, Row, Statement, all, one};
 use crate::{Error, Tx};
 use model::{Invalid, ProjectId, UserId};
+use serde_json::json;
 
 /// A project (tenant).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +57,13 @@ pub async fn create_project(tx: &mut Tx, project: &ProjectRow) -> Result<(), Err
     .bind(project.allow_legacy)
     .bind(project.description.as_str());
     tx.execute(statement).await.map_err(|error| error.duplicate_as("project", "name"))?;
-    Ok(())
+    tx.audit(told("project:create", project)).await
+}
+
+fn told(verb: &'static str, project: &ProjectRow) -> Entry {
+    let ProjectRow { id, name, enabled, allow_legacy, .. } = project;
+    let detail = json!({ "name": name, "enabled": enabled, "allow_legacy": allow_legacy });
+    Entry::new(verb, "project", id).of(id).with(detail)
 }
 
 /// The project of this id.
@@ -121,7 +129,8 @@ pub async fn update_project(tx: &mut Tx, project: &ProjectRow) -> Result<(), Err
     .bind(&project.id);
     let rows =
         tx.execute(statement).await.map_err(|error| error.duplicate_as("project", "name"))?;
-    found(rows, "project")
+    found(rows, "project")?;
+    tx.audit(told("project:update", project)).await
 }
 
 /// What a project may still hold when somebody wants to delete it, and how to ask.
@@ -153,7 +162,7 @@ pub async fn delete_project(tx: &mut Tx, id: &ProjectId) -> Result<(), Error> {
     ] {
         tx.execute(Statement::new(doing, text).bind(id)).await?;
     }
-    Ok(())
+    tx.audit(Entry::new("project:delete", "project", id).of(id)).await
 }
 
 fn read_project(row: &Row) -> Result<ProjectRow, Error> {

@@ -1,10 +1,12 @@
 //! Roles: the four that are built in, and those that somebody made. What a made one allows is the settings' to say.
 
 use super::{MAX_LIST, check_name, found};
+use crate::audit::Entry;
 use crate::sql::{Reader, Row, Statement, all, first};
 use crate::{Error, Tx};
 use model::RoleId;
 use model::access::Role;
+use serde_json::json;
 
 /// A role.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +41,7 @@ pub async fn create_role(tx: &mut Tx, role: &RoleRow) -> Result<(), Error> {
         .bind(role.name.as_str())
         .bind(role.description.as_str());
     tx.execute(statement).await.map_err(|error| error.duplicate_as("role", "name"))?;
-    Ok(())
+    tx.audit(told("role:create", role)).await
 }
 
 /// The role of this id.
@@ -80,7 +82,8 @@ pub async fn update_role(tx: &mut Tx, role: &RoleRow) -> Result<(), Error> {
         .bind(role.description.as_str())
         .bind(&role.id);
     let rows = tx.execute(statement).await.map_err(|error| error.duplicate_as("role", "name"))?;
-    found(rows, "role")
+    found(rows, "role")?;
+    tx.audit(told("role:update", role)).await
 }
 
 /// Removes a role that somebody made, and takes it from everybody.
@@ -93,7 +96,12 @@ pub async fn delete_role(tx: &mut Tx, id: &RoleId) -> Result<(), Error> {
     let text = "DELETE FROM roles WHERE id = $1";
     let removed = Statement::new("delete a role", text).bind(id);
     found(tx.execute(removed).await?, "role")?;
-    tx.execute(taken).await.map(|_| ())
+    let from = tx.execute(taken).await?;
+    tx.audit(Entry::new("role:delete", "role", id).with(json!({ "taken_from": from }))).await
+}
+
+fn told(verb: &'static str, role: &RoleRow) -> Entry {
+    Entry::new(verb, "role", &role.id).with(json!({ "name": role.name }))
 }
 
 pub(super) fn read_role(row: &Row) -> Result<RoleRow, Error> {

@@ -1,10 +1,12 @@
 //! Users, with the hashes of their passwords.
 
 use super::{MAX_LIST, check_description, check_name, found};
+use crate::audit::Entry;
 use crate::sql::{Reader, Row, Statement, all, json, one};
 use crate::{Error, Tx};
 use model::{ProjectId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// A user.
 #[derive(Clone, PartialEq, Eq)]
@@ -81,7 +83,9 @@ pub async fn create_user(tx: &mut Tx, user: &UserRow) -> Result<(), Error> {
     .bind(json(&user.profile)?)
     .bind(user.tokens_since);
     tx.execute(statement).await.map_err(|error| error.duplicate_as("user", "name"))?;
-    Ok(())
+    let entry =
+        Entry::new("user:create", "user", &user.id).with(json!({ "enabled": user.enabled }));
+    tx.audit(entry.personal("name", Some(&user.id), &user.name)).await
 }
 
 /// The user of this id.
@@ -117,6 +121,7 @@ pub async fn list_users<'e>(from: impl Reader<'e>) -> Result<Vec<UserRow>, Error
 /// There is none of this id, or another one has this name.
 pub async fn update_user(tx: &mut Tx, user: &UserRow) -> Result<(), Error> {
     user.check()?;
+    let old = get_user(&mut *tx, &user.id).await?;
     let statement = Statement::new(
         "update a user",
         "UPDATE users SET name = $1, password_hash = $2, enabled = $3, about = $4, tokens_since = $5 WHERE id = $6",
@@ -128,7 +133,18 @@ pub async fn update_user(tx: &mut Tx, user: &UserRow) -> Result<(), Error> {
     .bind(user.tokens_since)
     .bind(&user.id);
     let rows = tx.execute(statement).await.map_err(|error| error.duplicate_as("user", "name"))?;
-    found(rows, "user")
+    found(rows, "user")?;
+    tx.audit(changed(&old, user)).await
+}
+
+/// What an update changed, without what it was and is.
+fn changed(old: &UserRow, new: &UserRow) -> Entry {
+    let renamed = old.name != new.name;
+    let has_new_password = old.password_hash != new.password_hash;
+    let detail =
+        json!({ "enabled": new.enabled, "renamed": renamed, "new_password": has_new_password });
+    let entry = Entry::new("user:update", "user", &new.id).with(detail);
+    if renamed { entry.personal("name", Some(&new.id), &new.name) } else { entry }
 }
 
 /// Removes a user with its roles and its application credentials.
@@ -144,7 +160,7 @@ pub async fn delete_user(tx: &mut Tx, id: &UserId) -> Result<(), Error> {
     ] {
         tx.execute(Statement::new(doing, text).bind(id)).await?;
     }
-    Ok(())
+    tx.audit(Entry::new("user:delete", "user", id)).await
 }
 
 fn read_user(row: &Row) -> Result<UserRow, Error> {

@@ -20,11 +20,12 @@ pub use moves::{advance, remark, request_cancel};
 pub use query::{QueryRecord, record_query};
 pub use trim::trim;
 
+use crate::audit::{Entry, Origin};
 use crate::sql::{Reader, Row, Statement, json, one};
 use crate::{Error, Tx};
 use model::operation::{Event, Fault, State};
 use model::{BoardId, DelegationId, Invalid, OperationId, ProjectId, Timestamp, UserId};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt;
 use std::str::FromStr;
 
@@ -198,10 +199,32 @@ pub async fn submit(tx: &mut Tx, new: NewOperation) -> Result<OperationRow, Erro
     done.map_err(|error| error.missing_as("board").duplicate_as(WHAT, "id"))?;
     let row = get(&mut *tx, None, new.id).await?;
     note(tx, &row, now, "").await?;
+    tx.audit(begun(&row)).await?;
     if new.start == Start::SentIfFirst && open == 0 {
         return advance(tx, new.id, &Event::Sent, now).await;
     }
     Ok(row)
+}
+
+/// A command in the audit: what was asked, without its arguments, which may hold secrets.
+fn begun(row: &OperationRow) -> Entry {
+    let mut detail = json!({ "board": row.board, "method": row.method });
+    if let Some(detail) = detail.as_object_mut() {
+        if let Some(subject) = &row.subject {
+            detail.insert("subject".into(), subject.clone());
+        }
+        if let Some(main) = row.main {
+            detail.insert("main".into(), main.to_string().into());
+        }
+        if let Some(delegation) = row.delegation {
+            detail.insert("delegation".into(), delegation.to_string().into());
+        }
+        if row.legacy {
+            detail.insert("legacy".into(), true.into());
+        }
+    }
+    let entry = Entry::new("operation:begin", WHAT, row.id).of(&row.project).with(detail);
+    entry.or_by(row.created_by.as_ref()).origin(Origin::LeftOut).ending("accepted")
 }
 
 /// How many commands are open for a board, which leaves room for one more.

@@ -1,9 +1,11 @@
 //! How operations move along, and the trace each move leaves.
 
 use super::{OperationRow, WHAT, get, open_for_board};
+use crate::audit::{Entry, Origin};
 use crate::events::NewEvent;
 use crate::sql::{Statement, json};
 use crate::{Error, Tx};
+use model::audit::ActorKind;
 use model::operation::{Event, Outcome, State};
 use model::{BoardId, OperationId, ProjectId, Timestamp};
 use serde_json::json;
@@ -38,8 +40,28 @@ pub async fn advance(
     note(tx, &row, now, &story(&row, event)).await?;
     if row.state.has_ended() {
         tx.ended(id);
+        tx.audit(ended(&row, event)).await?;
     }
     Ok(row)
+}
+
+/// The end of a command in the audit: by the board that answered, or by who withdrew it.
+fn ended(row: &OperationRow, event: &Event) -> Entry {
+    let mut detail = json!({ "board": row.board });
+    if let Some(detail) = detail.as_object_mut() {
+        if let Some(fault) = &row.fault {
+            detail.insert("kind".into(), fault.kind.word().into());
+        }
+        if row.legacy {
+            detail.insert("legacy".into(), true.into());
+        }
+    }
+    let entry = Entry::new("operation:end", WHAT, row.id).of(&row.project).with(detail);
+    let entry = entry.ending(row.state.word()).origin(Origin::LeftOut);
+    match event {
+        Event::Answered(_) => entry.by(ActorKind::Board, row.board),
+        Event::Cancelled | Event::DeadlinePassed | Event::Sent => entry,
+    }
 }
 
 fn moved(mut row: OperationRow, state: State, event: &Event, now: Timestamp) -> OperationRow {
@@ -98,6 +120,8 @@ pub async fn request_cancel(
     let statement = Statement::new("request a cancel", text).bind(row.revision).bind(id);
     tx.execute(statement).await?;
     note(tx, &row, now, "asked to stop").await?;
+    let entry = Entry::new("operation:cancel", WHAT, id).of(&row.project).ending("asked");
+    tx.audit(entry.with(json!({ "board": row.board }))).await?;
     Ok(row)
 }
 

@@ -1,7 +1,9 @@
 //! What the writer is given to do.
 
+use crate::author::{self, Author};
 use crate::{Error, Tx};
 use futures_util::future::BoxFuture;
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Whether a job's changes stay.
@@ -13,6 +15,8 @@ pub(crate) enum Verdict {
 
 /// Something to write.
 pub(crate) trait Job: Send {
+    /// On whose behalf.
+    fn author(&self) -> Option<Arc<Author>>;
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, Verdict>;
     /// Called once, after the commit (or instead of it, with the reason).
     fn finish(self: Box<Self>, committed: Result<(), Error>);
@@ -23,11 +27,12 @@ pub(crate) struct Call<F, T, E> {
     job: Option<F>,
     result: Option<Result<T, E>>,
     answer: oneshot::Sender<Result<T, E>>,
+    author: Option<Arc<Author>>,
 }
 
 impl<F, T, E> Call<F, T, E> {
     pub(crate) fn new(job: F, answer: oneshot::Sender<Result<T, E>>) -> Self {
-        Self { job: Some(job), result: None, answer }
+        Self { job: Some(job), result: None, answer, author: author::current() }
     }
 }
 
@@ -37,6 +42,10 @@ where
     E: From<Error> + Send + 'static,
     F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
 {
+    fn author(&self) -> Option<Arc<Author>> {
+        self.author.clone()
+    }
+
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, Verdict> {
         Box::pin(async move {
             let Some(job) = self.job.take() else { return Verdict::Undo };
@@ -60,11 +69,11 @@ where
 }
 
 /// A job nobody waits for.
-pub(crate) struct Behind<F>(Option<F>);
+pub(crate) struct Behind<F>(Option<F>, Option<Arc<Author>>);
 
 impl<F> Behind<F> {
     pub(crate) fn new(job: F) -> Self {
-        Self(Some(job))
+        Self(Some(job), author::current())
     }
 }
 
@@ -72,6 +81,10 @@ impl<F> Job for Behind<F>
 where
     F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<(), Error>> + Send + 'static,
 {
+    fn author(&self) -> Option<Arc<Author>> {
+        self.1.clone()
+    }
+
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, Verdict> {
         Box::pin(async move {
             let Some(job) = self.0.take() else { return Verdict::Undo };

@@ -162,6 +162,7 @@ impl Writer {
 /// Runs one job so that its failure undoes it alone. An error here means that the transaction itself is broken.
 fn run(tx: &mut Tx, job: &mut dyn Job) -> Result<(), Error> {
     let before = tx.mark();
+    tx.written_by(job.author());
     tx.control("SAVEPOINT job")?;
     if attempt(tx, job) == Verdict::Keep {
         return tx.control("RELEASE job");

@@ -1,8 +1,14 @@
 //! What every storage backend must do, noun by noun. SQLite is the one there is; the next one runs the same tests.
 //!
 //! Faults of the machine (a commit that fails, a process that is killed, a second process) are in the tests beside this one.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
 
+mod audit;
 mod boards;
 mod claims;
 mod events;

@@ -13,6 +13,7 @@ use model::{
 };
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use store::boards::{BoardRow, NewBoard};
@@ -32,7 +33,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) project: ProjectId,
     pub(crate) user: UserId,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl World {
@@ -41,7 +42,19 @@ impl World {
         let clock = Arc::new(ManualClock::at(START));
         let options = Options { clock: Arc::clone(&clock) as Arc<dyn Clock>, faults: None };
         let store = Store::open(dir.path(), options).await.unwrap();
-        Self { store, clock, project: ProjectId::new(), user: UserId::new(), _dir: dir }
+        Self { store, clock, project: ProjectId::new(), user: UserId::new(), dir }
+    }
+
+    /// The same folder, after the store was closed and opened again.
+    pub(crate) async fn reopened(self) -> Self {
+        self.store.close().await;
+        let options = Options { clock: Arc::clone(&self.clock) as Arc<dyn Clock>, faults: None };
+        let store = Store::open(self.dir.path(), options).await.unwrap();
+        Self { store, ..self }
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     pub(crate) fn now(&self) -> Timestamp {
