@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -68,8 +69,10 @@ impl<P> Cloud<P> {
     }
 }
 
+/// Patient, because upstream's side runs on one thread of a loaded machine.
 pub fn settings() -> Settings {
-    Settings { bind: [127, 0, 0, 1].into(), ..Settings::default() }
+    let claim_within = Duration::from_secs(30);
+    Settings { bind: [127, 0, 0, 1].into(), claim_within, ..Settings::default() }
 }
 
 pub async fn cloud(settings: Settings) -> Cloud {

@@ -1,5 +1,6 @@
 //! Ours with the npm package on the other side. It runs on one thread of a loaded machine: counts are small.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tunnel::wstun::ServeError;
 
-use crate::common::{echo, noise, read_to_end, service, soon, until, write_all};
+use crate::common::{echo, noise, service, soon, until, write_all};
 use crate::forwarding::{greet, is_echoed, is_greeted, tls, tls_cloud};
 use crate::node::*;
 use crate::support::*;
@@ -61,13 +62,25 @@ async fn many(cloud: &Cloud) {
     soon("all customers", all).await;
 }
 
+/// Theirs hangs up when a close is not answered within five seconds, whatever is still unsent, and a busy machine is
+/// that slow at times. Then the client must see a reset, never the end of half a download.
 #[tokio::test(flavor = "multi_thread")]
 async fn their_board_delivers_a_whole_download_and_its_end() {
     let (cloud, _node) = their_board(|mut stream: TcpStream| async move {
         write_all(&mut stream, &noise(3, 3_000_000)).await;
     })
     .await;
-    assert!(read_to_end(&mut cloud.customer().await).await == noise(3, 3_000_000));
+    let expected = noise(3, 3_000_000);
+    soon("a download that is not cut", async {
+        loop {
+            let mut got = Vec::new();
+            match cloud.customer().await.read_to_end(&mut got).await {
+                Ok(_) => return assert!(got == expected, "an end after {} bytes", got.len()),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+            }
+        }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
