@@ -58,7 +58,7 @@ impl Local {
     pub(super) fn what(&self) -> &'static str {
         match self.kind {
             Kind::Ssh { .. } => "SSH server",
-            Kind::Http { .. } => "HTTP server (no SSH server is installed)",
+            Kind::Http { .. } => "HTTP server, in place of an SSH server",
         }
     }
 
