@@ -31,8 +31,10 @@ pub(crate) fn is_there() -> bool {
 pub(crate) fn install(packages: &[&str]) -> Fallible<()> {
     let policy = Policy::forbid(Path::new(POLICY))?;
     let installed = install_or_update(packages);
-    let disabled = installed.and_then(|()| disable_services(packages));
-    policy.lift().and(disabled)
+    if installed.is_ok() {
+        disable_services(packages);
+    }
+    policy.lift().and(installed)
 }
 
 /// The package lists of a fresh machine may be empty or old, so a failed install is tried once more after an update.
@@ -49,13 +51,19 @@ fn install_or_update(packages: &[&str]) -> Fallible<()> {
     })
 }
 
-fn disable_services(packages: &[&str]) -> Fallible<()> {
+/// What cannot be disabled is told: the packages are there all the same.
+fn disable_services(packages: &[&str]) {
     for (_, service) in SERVICES.iter().filter(|(package, _)| packages.contains(package)) {
-        capture(Command::new("update-rc.d").args([service, "disable"]))?;
+        let disabled = capture(Command::new("update-rc.d").args([service, "disable"]));
         let units = [format!("{service}.service"), format!("{service}.socket")];
-        capture(Command::new("deb-systemd-helper").arg("disable").args(units))?;
+        let disabled = disabled.and_then(|_| match is_installed("systemctl") {
+            true => capture(Command::new("systemctl").arg("disable").args(units)),
+            false => Ok(String::new()),
+        });
+        if let Err(reason) = disabled {
+            eprintln!("{service} will start with the machine, and is not needed here: {reason}");
+        }
     }
-    Ok(())
 }
 
 /// That no service starts, for as long as packages are installed.
