@@ -3,7 +3,8 @@
 //! Two paces: while something waits for the peer (a call, a channel) silence is noticed within seconds, otherwise within
 //! a minute, so that a sleeping link costs nothing. Any received byte counts as life, not only a pong.
 //!
-//! Invariant: a peer is given up while active only after a ping went out and nothing came for the rest of `active_dead`.
+//! Invariant: a peer is given up only after a ping went out and nothing came in the time that it has to answer, which is
+//! what the settings leave between ping and death. So a pause of ours (a busy or sleeping machine) is never taken for his.
 
 use std::time::{Duration, Instant};
 
@@ -56,7 +57,10 @@ pub enum Step {
 pub struct Liveness {
     settings: Settings,
     received: Instant,
+    /// The last ping since then.
     pinged: Option<Instant>,
+    /// The first one.
+    first_ping: Option<Instant>,
     activity: Activity,
     /// Start of the present silence as far as an active wait is concerned: when the wait began, or, if the wait ended
     /// and began again without a sign of life between, when the first ping of the earlier wait went out.
@@ -71,6 +75,7 @@ impl Liveness {
             settings,
             received: now,
             pinged: None,
+            first_ping: None,
             activity: Activity::Idle,
             waiting_since: None,
             first_active_ping: None,
@@ -81,6 +86,7 @@ impl Liveness {
     pub fn on_receive(&mut self, now: Instant) {
         self.received = now;
         self.pinged = None;
+        self.first_ping = None;
         self.first_active_ping = None;
     }
 
@@ -99,24 +105,34 @@ impl Liveness {
     /// What to do now. Answering [`Step::Ping`] counts the ping as sent.
     pub fn poll(&mut self, now: Instant) -> Step {
         let dead_at = self.dead_at();
-        if now >= dead_at {
+        if dead_at.is_some_and(|dead_at| now >= dead_at) {
             return Step::Dead;
         }
         let ping_at = self.ping_at();
         if now < ping_at {
-            return Step::Wait(ping_at.min(dead_at));
+            return Step::Wait(dead_at.map_or(ping_at, |dead_at| ping_at.min(dead_at)));
         }
         self.pinged = Some(now);
+        self.first_ping.get_or_insert(now);
         if self.activity == Activity::Active {
             self.first_active_ping.get_or_insert(now);
         }
         Step::Ping
     }
 
-    fn dead_at(&self) -> Instant {
+    /// None as long as the peer was not asked.
+    fn dead_at(&self) -> Option<Instant> {
+        let Settings { idle_ping, idle_dead, active_ping, active_dead } = self.settings;
+        let to_answer = active_dead.saturating_sub(active_ping);
         match self.waiting_since {
-            None => self.received + self.settings.idle_dead,
-            Some(since) => self.received.max(since) + self.settings.active_dead,
+            None => {
+                let to_answer = to_answer.min(idle_dead.saturating_sub(idle_ping));
+                Some((self.first_ping? + to_answer).max(self.received + idle_dead))
+            }
+            Some(since) => {
+                let silent = self.received.max(since) + active_dead;
+                Some((self.first_active_ping? + to_answer).max(silent))
+            }
         }
     }
 
@@ -186,7 +202,26 @@ mod tests {
         assert_eq!(liveness.poll(start + seconds(2.0)), Step::Ping);
         liveness.on_receive(start + seconds(2.5));
         assert_eq!(liveness.poll(start + seconds(3.0)), Step::Wait(start + seconds(3.5)));
+        assert_eq!(liveness.poll(start + seconds(3.5)), Step::Ping);
         assert_eq!(liveness.poll(start + seconds(5.5)), Step::Dead);
+    }
+
+    #[test]
+    fn a_peer_is_asked_before_a_pause_of_ours_counts_against_him() {
+        let start = Instant::now();
+        for (activity, pause, answer) in
+            [(Activity::Active, 5.0, 2.0), (Activity::Idle, 3600.0, 2.0)]
+        {
+            let mut liveness = Liveness::new(Settings::default(), start);
+            liveness.set_active(start, activity);
+            let awake = start + seconds(pause);
+            assert_eq!(liveness.poll(awake), Step::Ping);
+            assert!(matches!(liveness.poll(awake), Step::Wait(_)));
+            let mut answered = liveness.clone();
+            assert_eq!(liveness.poll(awake + seconds(answer)), Step::Dead);
+            answered.on_receive(awake + seconds(1.0));
+            assert!(matches!(answered.poll(awake + seconds(1.5)), Step::Wait(_)));
+        }
     }
 
     #[test]
