@@ -16,7 +16,7 @@ use store::boards::{self, NewBoard};
 use store::{Error, Faults, Options, Page, Store};
 
 /// Longest wait for something that must happen.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Tells the test binary that it is the process to be killed, and where it writes.
 const VICTIM: &str = "STORE_TEST_VICTIM";
 

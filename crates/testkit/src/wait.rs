@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 /// Long enough for anything on a busy machine with debug binaries; tests that measure say their own time.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(20);
 

@@ -11,7 +11,7 @@ use wamp::{
 };
 
 /// Longest wait for the cloud.
-const ANSWER: Duration = Duration::from_secs(20);
+const ANSWER: Duration = Duration::from_secs(60);
 /// Largest message either way.
 const MAX_MESSAGE: usize = 16 << 20;
 /// What it can do; the last is what tells the cloud that it is ready.

@@ -63,7 +63,7 @@ impl Ours {
     }
 
     fn wait_for(&self, board: &str, status: &str) {
-        until("the board's status", Duration::from_secs(30), || {
+        until("the board's status", Duration::from_secs(60), || {
             let now = self.board(board);
             if now["status"] == status { Ok(()) } else { Err(now["status"].to_string()) }
         });

@@ -15,7 +15,7 @@ use websocket::handshake::{self, HandshakeError, Refusal};
 use websocket::{CloseReason, Error, Limits, Message, WebSocket};
 
 const LIMITS: Limits = Limits { max_message: 8 * 1024 * 1024 };
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, future).await.expect("done before the deadline")

@@ -64,7 +64,7 @@ async fn a_board_of_0_4_is_told_to_forget_by_the_name_that_it_knows() {
     assert_eq!(status, 204, "{said}");
     let told = seen.lock().unwrap().iter().filter(|(method, _)| method == "destroyBoard").count();
     assert_eq!(told, 1);
-    tokio::time::timeout(Duration::from_secs(10), session.closed()).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(60), session.closed()).await.unwrap();
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn one_answer(io: &mut TcpStream) -> (u16, String) {
             assert_ne!(io.read_buf(&mut read).await.unwrap(), 0, "ended: {text}");
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), reading).await.unwrap()
+    tokio::time::timeout(Duration::from_secs(60), reading).await.unwrap()
 }
 
 #[tokio::test]
@@ -207,7 +207,7 @@ async fn told(world: &World, said: &[Value]) -> Vec<Value> {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(15), end).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(60), end).await.unwrap();
     heard
 }
 

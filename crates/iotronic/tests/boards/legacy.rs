@@ -168,7 +168,7 @@ async fn a_project_has_legacy_boards_only_when_it_is_named_or_marked() {
     let rod = Rod::online(&world, "meter", willing()).await;
     // What is taken back holds for those who are in already.
     allow(false).await;
-    tokio::time::timeout(Duration::from_secs(10), rod.session.closed()).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(60), rod.session.closed()).await.unwrap();
     let session = join(world.upstream().wamp, Serialiser::Json).await;
     assert_eq!(register(&session, "CODE").await["result"], "ERROR");
     assert_eq!(connect(&session, rod.id, "0.5.0").await["result"], "ERROR");
@@ -306,7 +306,7 @@ async fn a_board_that_is_given_up_is_told_to_forget_and_its_session_ends() {
         person.ask(&format!("DELETE /v2/boards/{}", rod.id), json!({})).await.unwrap();
     assert_eq!(status, 204, "{answer}");
     assert_eq!(rod.calls("DeviceFactoryReset").len(), 1);
-    tokio::time::timeout(Duration::from_secs(10), rod.session.closed()).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(60), rod.session.closed()).await.unwrap();
     let session = join(world.upstream().wamp, Serialiser::Json).await;
     assert_eq!(connect(&session, rod.id, "0.5.0").await["result"], "ERROR");
     assert_eq!(register(&session, "lamp").await["result"], "ERROR");

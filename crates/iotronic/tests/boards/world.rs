@@ -20,7 +20,7 @@ use store::operations::{NewOperation, OperationRow};
 use tempfile::TempDir;
 
 /// Longest wait for anything in these tests.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
     pub(crate) dir: TempDir,

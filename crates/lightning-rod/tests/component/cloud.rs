@@ -249,7 +249,7 @@ impl Cloud {
         let session = self.online(board).await.session;
         let running = self.running.as_ref().unwrap();
         let procedure = board_procedure(session, board, method);
-        let options = CallOptions::within(Duration::from_secs(30));
+        let options = CallOptions::within(Duration::from_secs(60));
         let answer = running.agent.call(&procedure, Arguments::list(arguments), options).await?;
         Ok(Envelope::parse(&answer.list[0]).unwrap())
     }

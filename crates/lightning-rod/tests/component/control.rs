@@ -123,7 +123,7 @@ async fn a_refused_key_is_not_presented_again_soon() {
     let mut running = rod.run();
     let offline =
         |state: &State| matches!(state, State::Offline(text) if text.contains("refused_key"));
-    tokio::time::timeout(Duration::from_secs(10), running.state.wait_for(offline))
+    tokio::time::timeout(Duration::from_secs(60), running.state.wait_for(offline))
         .await
         .unwrap()
         .unwrap();
@@ -137,7 +137,7 @@ async fn a_board_does_not_work_for_a_cloud_that_lost_its_key() {
     cloud.lie(Lie::WrongProof);
     let mut running = rod.run();
     let offline = |state: &State| matches!(state, State::Offline(text) if text.contains("proof"));
-    tokio::time::timeout(Duration::from_secs(10), running.state.wait_for(offline))
+    tokio::time::timeout(Duration::from_secs(60), running.state.wait_for(offline))
         .await
         .unwrap()
         .unwrap();

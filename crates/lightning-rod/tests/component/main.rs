@@ -27,7 +27,7 @@ use std::time::Duration;
 
 /// Waits until `look` finds something; fails with what `look` said last.
 async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     loop {
         match look().await {
             Ok(found) => return found,

@@ -107,7 +107,7 @@ pub(crate) fn settings() -> Settings {
 /// Reads the log of a process until a line holds `text`.
 pub(crate) async fn line_with(lines: &mut Lines<BufReader<ChildStderr>>, text: &str) -> String {
     let mut seen = Vec::new();
-    let deadline = std::time::Duration::from_secs(20);
+    let deadline = std::time::Duration::from_secs(60);
     let found = tokio::time::timeout(deadline, async {
         while let Some(line) = lines.next_line().await.unwrap() {
             if line.contains(text) {

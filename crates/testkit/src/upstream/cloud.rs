@@ -25,7 +25,7 @@ const AGENT: &str = "agent-a";
 /// Largest message either way.
 const MAX_MESSAGE: usize = 16 << 20;
 /// Longest wait for a board's answer.
-const ANSWER: Duration = Duration::from_secs(30);
+const ANSWER: Duration = Duration::from_secs(60);
 
 /// What the board has done so far.
 #[derive(Debug, Default)]

@@ -20,7 +20,7 @@ use tunnel::{
 use websocket::{Role, WebSocket};
 
 /// Nothing here takes longer on an idle machine than a tenth of this.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what} took too long"))

@@ -22,7 +22,7 @@ use wamp::{
 use websocket::{Limits, WebSocket, handshake};
 
 pub const REALM: &str = "s4t";
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 pub const LIMITS: Limits = Limits { max_message: 256 * 1024 };
 
 pub async fn within<T>(future: impl Future<Output = T>) -> T {

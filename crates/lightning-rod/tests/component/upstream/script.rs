@@ -17,7 +17,7 @@ pub(crate) const AGENT: &str = "agent-a";
 pub(crate) const CODE: &str = "CODE-123";
 pub(crate) const UUID: &str = "5b1f2ac8-6b6f-4d39-9a52-0c5b9b2d1c5f";
 /// Longest wait for anything.
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What the cloud has heard.
 #[derive(Default)]

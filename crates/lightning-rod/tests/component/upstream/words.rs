@@ -179,7 +179,7 @@ async fn no_word_of_a_call_is_ever_run() {
         ) {
             let list = vec![request, json!({ "say": "hi" })];
             let uri = format!("iotronic.{session}.{UUID}.DeviceEcho");
-            let options = wamp::CallOptions::within(std::time::Duration::from_secs(20));
+            let options = wamp::CallOptions::within(std::time::Duration::from_secs(60));
             // It may be a fault; what counts is what is not done.
             let _ = script.session.call(&uri, wamp::Arguments::list(list), options).await;
         }
