@@ -91,6 +91,7 @@ S7 | words of packages, interfaces, names and archives reach a shell | shell_wor
     | shell_words: every_route_that_leads_to_a_board_is_listed
     | legacy_requests: words_for_the_shell_of_an_upstream_agent_never_reach_it
     | rod_words: no_word_of_a_call_is_ever_run
+    | rod_native_words: no_word_of_a_call_of_our_cloud_is_ever_run
     | rod_words: no_word_of_the_settings_that_a_cloud_hands_out_is_ever_run
     | rod_backup: an_archive_writes_nothing_outside_the_folder
 S8 | a local page on all interfaces, open before and after the first boot | rod_page: an_enrolled_board_shows_its_page_too_and_there_is_none_by_default
@@ -157,7 +158,8 @@ L7 | any peer calls any board | legacy: a_legacy_board_can_do_nothing_to_others
     | password: a_wrong_password_or_a_foreign_project_ends_the_upstream_client_with_an_error";
 
 /// Names of files in the table.
-const FILES: [(&str, &str); 32] = [
+const FILES: [(&str, &str); 33] = [
+    ("rod_native_words", "crates/lightning-rod/tests/component/words.rs"),
     ("commands", "crates/iotronic/tests/boards/commands.rs"),
     ("control", "crates/iotronic/tests/boards/control.rs"),
     ("defects", "crates/iotronic/tests/boards/defects.rs"),

@@ -158,6 +158,7 @@ export const en = {
     connecting: 'Connecting', as: (user: string) => `as ${user}`, ended: (code: number) => `The shell ended with code ${code}.`,
     lost: 'The connection ended.', again: 'Open again', off: 'No terminal on this board',
     offText: 'The board offers a terminal once its settings name the user that shells run as: [terminal] user = "…" in lightning-rod.toml.',
+    offUpstream: 'Upstream\'s agent has no terminals: expose its SSH service instead, or replace the agent by lightning-rod.',
     offline: 'A terminal needs the board online.', copyHint: 'Copy with Ctrl+Shift+C, paste with Ctrl+Shift+V',
     start: 'Open a shell on the board, through its own link to the cloud. Nothing listens on the board.',
   },

@@ -166,6 +166,7 @@ export const it: Dictionary = {
     connecting: 'Connessione', as: (user) => `come ${user}`, ended: (code) => `La shell è finita con codice ${code}.`,
     lost: 'La connessione è finita.', again: 'Riapri', off: 'Nessun terminale su questa board',
     offText: 'La board offre un terminale quando le sue impostazioni dicono con quale utente girano le shell: [terminal] user = "…" in lightning-rod.toml.',
+    offUpstream: 'L\'agente upstream non ha terminali: esponi il suo servizio SSH, o sostituisci l\'agente con lightning-rod.',
     offline: 'Per un terminale la board deve essere in linea.', copyHint: 'Copia con Ctrl+Maiusc+C, incolla con Ctrl+Maiusc+V',
     start: 'Apri una shell sulla board, attraverso il suo collegamento al cloud. Sulla board non ascolta nulla.',
   },

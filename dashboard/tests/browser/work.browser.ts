@@ -240,19 +240,6 @@ journey('an operation waits for a board that is away, is withdrawn, done again, 
   expect(states.sort()).toEqual(['cancelled', 'succeeded']);
 });
 
-journey('what upstream boards do is marked in the lists of boards and operations', there, async ({ page }) => {
-  // The word is the cloud's; it is put into its answers here, for no upstream agent runs beside this page.
-  await page.route(/\/v2\/(operations|boards)(\?|$)/, async (route) => {
-    const response = await route.fetch();
-    const text = await response.text();
-    await route.fulfill({ response, body: text.replaceAll('"legacy":false', '"legacy":true') });
-  });
-  for (const path of ['/ui/operations', '/ui/boards']) {
-    await page.goto(path);
-    await page.getByRole('row', { name: /Upstream board/ }).first().waitFor();
-  }
-});
-
 journey('what plugins answer and log stays text, whatever it looks like', there, async ({ page, cloud }) => {
   const evil = `<img src=x onerror="document.title='broken'"><script>document.title='broken'</script>\u202Eevil\u0007 {{7*7}}`;
   const source = `def main(params, api):\n    print(params["evil"], flush=True)\n    raise ValueError(params["evil"])\n`;

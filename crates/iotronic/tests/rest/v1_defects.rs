@@ -96,6 +96,44 @@ async fn the_configuration_of_a_board_holds_no_secret_but_its_code() {
     assert_eq!(members, ["realm", "url"]);
 }
 
+#[tokio::test]
+async fn a_pickle_that_is_no_text_is_refused_and_makes_and_changes_nothing() {
+    let world = World::start().await;
+    let owner = world.owner().await;
+    let good = json!({ "name": "p", "code": "x = 1\n" });
+    world.post(&owner, "/v1/plugins", good).await.expect(201);
+    let before = world.get(&owner, "/v1/plugins/p").await.expect(200);
+    for pickle in [
+        "cos\nsystem\n(S'reboot'\ntR.",
+        "Vx\np0\n(cos\nsystem\nVx\np0\n.",
+        "S'x'\np0\n(S'y'\ntp1\nR.",
+        "(dp0\n.",
+        "(lp0\nVx\na.",
+        "I1\n.",
+        "N.",
+        "\u{80}\u{3}cos\nsystem\nq\0X\u{1}\0\0\0xq\u{1}\u{85}q\u{2}Rq\u{3}.",
+        "\u{80}\u{4}\u{95}\u{1}\0\0\0\0\0\0\0N.",
+    ] {
+        let new = json!({ "name": "q", "code": pickle });
+        let made = world.post(&owner, "/v1/plugins", new).await;
+        let changed = world.patch(&owner, "/v1/plugins/p", json!({ "code": pickle })).await;
+        for answer in [made, changed] {
+            let status = answer.status.as_u16();
+            // What does not look like a pickle is source, kept and answered as the text that it is.
+            if status < 300 {
+                assert_eq!(answer.body["code"], rpc::pickle::emit(pickle), "{pickle:?}");
+            } else {
+                let said = answer.expect(400);
+                assert!(!faultstring(&said).is_empty(), "{said}");
+            }
+        }
+        let _ = world.delete(&owner, "/v1/plugins/q").await;
+        world.patch(&owner, "/v1/plugins/p", json!({ "code": "x = 1\n" })).await.expect(200);
+    }
+    let after = world.get(&owner, "/v1/plugins/p").await.expect(200);
+    assert_eq!(after["code"], before["code"]);
+}
+
 /// Upstream's client takes the characters of `/v1` off the end of its endpoint, and so a port that ends in 1.
 #[test]
 fn the_usual_port_of_the_api_is_one_that_upstreams_client_does_not_cut() {

@@ -22,6 +22,7 @@ mod rod;
 mod services;
 mod tls;
 mod upstream;
+mod words;
 
 use std::time::Duration;
 

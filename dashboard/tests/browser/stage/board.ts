@@ -1,5 +1,5 @@
 // A real board agent in a folder of its own; it knows of the cloud only what its claim says.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { variables, type Answer, type Cloud } from './cloud.ts';
 import { Program, say } from './program.ts';
@@ -25,6 +25,17 @@ export class Board {
     const { claim } = await cloud.post('/v2/claims', { name });
     const board = new Board(cloud, name, settings);
     board.enrol(claim);
+    board.start();
+    await board.isOnline();
+    return board;
+  }
+
+  /** One that speaks upstream's dialect: it registers with its code, and is online. */
+  static async upstream(cloud: Cloud, name: string, settings: Record<string, string> = {}): Promise<Board> {
+    const location = [{ latitude: '38.2', longitude: '15.5', altitude: '3' }];
+    const { config } = await cloud.post('/v1/boards', { name, code: `CODE-${name}`, location });
+    const board = new Board(cloud, name, { 'upstream.allow_anonymous': 'true', ...settings });
+    writeFileSync(join(board.home, 'settings.json'), JSON.stringify(config));
     board.start();
     await board.isOnline();
     return board;

@@ -34,6 +34,13 @@ export class Stage {
     return board;
   }
 
+  /** A board in upstream's dialect that is online; the cloud must let such in. */
+  async upstreamBoard(name: string, settings: Record<string, string> = {}): Promise<Board> {
+    const board = await Board.upstream(this.cloud, name, settings);
+    this.boards.push(board);
+    return board;
+  }
+
   /** A machine that is not enrolled. */
   machine(name: string, settings: Record<string, string> = {}, called = name): Board {
     const board = new Board(this.cloud, name, settings, called);

@@ -8,27 +8,12 @@ use super::services::{free_port, tunnel_server};
 use super::{cloud, file, plugin, read, with_code};
 use crate::packages::Programs;
 use crate::rod::{Rod, line_with};
+use crate::words::{nothing_was_run, spoilt, words};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::path::Path;
 
 const PLUGIN: &str = "0192a5b0-0000-7000-8000-000000000001";
 const SERVICE: &str = "0192a5b0-0000-7000-8000-000000000002";
-
-/// What a shell would do something else with.
-fn words(canary: &Path) -> [String; 8] {
-    let touch = format!("touch {}", canary.display());
-    [
-        format!("; {touch} ;"),
-        format!("`{touch}`"),
-        format!("$({touch})"),
-        format!("| {touch}"),
-        format!("\n{touch}\n"),
-        format!("' ; {touch} ; '"),
-        format!("\" ; {touch} ; \""),
-        format!("&& {touch}"),
-    ]
-}
 
 /// Every call with right arguments.
 fn calls(port: u16) -> Vec<(&'static str, Vec<Value>)> {
@@ -84,40 +69,6 @@ fn calls(port: u16) -> Vec<(&'static str, Vec<Value>)> {
         all.push((method, named("x")));
     }
     all
-}
-
-/// Everything that a word may be put into: the same value with one leaf longer or one member more.
-fn spoilt(value: &Value, word: &str) -> Vec<Value> {
-    match value {
-        Value::Object(members) => {
-            let mut all: Vec<_> = members
-                .iter()
-                .flat_map(|(name, member)| {
-                    spoilt(member, word).into_iter().map(|changed| {
-                        let mut members = members.clone();
-                        members.insert(name.clone(), changed);
-                        members.into()
-                    })
-                })
-                .collect();
-            let mut more = members.clone();
-            more.insert(word.to_owned(), word.into());
-            all.push(more.into());
-            all
-        }
-        Value::Array(list) => {
-            let change = |(i, member): (usize, &Value)| {
-                let put = move |changed| {
-                    let mut list = list.clone();
-                    list[i] = changed;
-                    Value::from(list)
-                };
-                spoilt(member, word).into_iter().map(put).collect::<Vec<_>>()
-            };
-            list.iter().enumerate().flat_map(change).collect()
-        }
-        other => vec![format!("{}{word}", other.as_str().unwrap_or_default()).into()],
-    }
 }
 
 async fn start(
@@ -189,15 +140,6 @@ async fn no_word_of_a_call_is_ever_run() {
     assert!(child.try_wait().unwrap().is_none(), "the same process as in the beginning");
     nothing_was_run(&programs, &canary);
     assert!(!programs.done().is_empty(), "what was right was done");
-}
-
-/// The programs were started with nothing but what was right.
-fn nothing_was_run(programs: &Programs, canary: &Path) {
-    assert!(!canary.exists(), "a word was run");
-    let right = ["apt <-y> <install> <vim=1>", "mount-rw", "upgrade-agent <1.0>"];
-    for line in programs.done() {
-        assert!(right.contains(&line.as_str()), "{line:?} was run");
-    }
 }
 
 #[tokio::test]
