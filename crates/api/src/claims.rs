@@ -1,5 +1,6 @@
 //! Claims: the right to enrol boards.
 
+use model::contribution::Contribution;
 use model::label::Labels;
 use model::{BoardId, ClaimId, FleetId, Name, ProjectId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,9 @@ pub struct New {
     /// Fleet that the boards join (id or name).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fleet: Option<String>,
+    /// What is given of the boards to others, from their first moment on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contribution: Option<crate::contributions::New>,
 }
 
 /// A claim as it stands in lists: without its secret, of which only a hash is kept.
@@ -51,6 +55,9 @@ pub struct Claim {
     pub labels: Labels,
     /// Fleet that the boards join.
     pub fleet: Option<FleetId>,
+    /// What is given of the boards to others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contribution: Option<Contribution>,
     /// The board whose identity another machine takes over with it.
     pub replaces: Option<BoardId>,
     /// When it expires.

@@ -6,9 +6,11 @@
 pub mod actions;
 pub mod audit;
 pub mod boards;
+pub mod bookings;
 pub mod claims;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod contributions;
 pub mod delegations;
 pub mod events;
 pub mod fleets;

@@ -123,6 +123,26 @@ pub struct Position {
     pub altitude: f64,
 }
 
+impl Position {
+    /// On the ground.
+    ///
+    /// # Errors
+    /// The degrees are out of range.
+    pub fn at(latitude: f64, longitude: f64) -> Result<Self, Invalid> {
+        RawPosition { latitude, longitude, altitude: 0.0 }.try_into()
+    }
+
+    /// Metres to another one along the surface of a sphere of the Earth's mean radius (6,371,008.8 m; haversine).
+    #[must_use]
+    pub fn metres_to(&self, other: &Self) -> f64 {
+        let (lat, other_lat) = (self.latitude.to_radians(), other.latitude.to_radians());
+        let (dlat, dlon) = (other_lat - lat, (other.longitude - self.longitude).to_radians());
+        let half =
+            (dlat / 2.0).sin().powi(2) + lat.cos() * other_lat.cos() * (dlon / 2.0).sin().powi(2);
+        2.0 * 6_371_008.8 * half.sqrt().min(1.0).asin()
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawPosition {
@@ -150,6 +170,18 @@ impl TryFrom<RawPosition> for Position {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn distances_are_those_of_the_globe() {
+        let at = |latitude, longitude| Position { latitude, longitude, altitude: 0.0 };
+        let quarter = at(0.0, 0.0).metres_to(&at(0.0, 90.0));
+        assert!((quarter - 10_007_557.2).abs() < 1.0, "{quarter}");
+        let step = at(38.19, 15.55).metres_to(&at(38.20, 15.55));
+        assert!((step - 1_111.95).abs() < 0.1, "{step}");
+        let over_the_date_line = at(0.0, 179.9).metres_to(&at(0.0, -179.9));
+        assert!((over_the_date_line - 22_239.0).abs() < 1.0, "{over_the_date_line}");
+        assert!(at(1.0, 1.0).metres_to(&at(1.0, 1.0)).abs() < 1e-6);
+    }
 
     #[test]
     fn a_board_is_online_only_after_it_was_enrolled_and_never_after_it_was_given_up() {

@@ -4,6 +4,7 @@
 //! something only while each one above it is. What a project's own people may do comes from their roles (`access`) and needs
 //! none. Deliberately not here: who may make the first one of a chain, and where they are kept.
 
+use crate::contribution::Hours;
 use crate::{
     BoardId, DelegationId, FleetId, Invalid, PluginId, ProjectId, ServiceId, Timestamp, UserId,
 };
@@ -97,7 +98,7 @@ impl FromStr for Resource {
 }
 
 /// A thing and where it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Target {
     /// The thing.
     pub resource: Resource,
@@ -105,19 +106,27 @@ pub struct Target {
     pub fleets: Vec<FleetId>,
     /// The project it belongs to.
     pub project: ProjectId,
+    /// The hours in which a board is lent at all.
+    pub hours: Option<Hours>,
 }
 
 impl Target {
     /// A thing that is in no fleet.
     #[must_use]
     pub fn new(resource: Resource, project: ProjectId) -> Self {
-        Self { resource, fleets: Vec::new(), project }
+        Self { resource, fleets: Vec::new(), project, hours: None }
     }
 
     /// A board.
     #[must_use]
     pub fn board(board: BoardId, fleets: Vec<FleetId>, project: ProjectId) -> Self {
-        Self { resource: Resource::Board(board), fleets, project }
+        Self { resource: Resource::Board(board), fleets, project, hours: None }
+    }
+
+    /// The same, lent in these hours only.
+    #[must_use]
+    pub fn within(self, hours: Option<Hours>) -> Self {
+        Self { hours, ..self }
     }
 }
 
@@ -324,6 +333,9 @@ pub enum Denied {
     /// The time of one link is over.
     #[error("the delegation has ended; ask whoever gave it for more time")]
     Late,
+    /// The board is not lent at this hour.
+    #[error("the board is lent in its hours only; see its contribution")]
+    Closed,
     /// The action is not among the rights.
     #[error("the delegation does not give this right; ask whoever gave it")]
     Beyond,
@@ -356,5 +368,9 @@ pub fn decide(
     if chain.iter().any(|link| !link.window.contains(now)) {
         return Err(Denied::Late);
     }
-    if chain.iter().all(|link| link.rights.allow(action)) { Ok(()) } else { Err(Denied::Beyond) }
+    if !chain.iter().all(|link| link.rights.allow(action)) {
+        return Err(Denied::Beyond);
+    }
+    let is_open = target.hours.as_ref().is_none_or(|hours| hours.contain(now));
+    if is_open { Ok(()) } else { Err(Denied::Closed) }
 }

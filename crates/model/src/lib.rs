@@ -8,6 +8,7 @@ pub mod access_rule;
 pub mod audit;
 pub mod board;
 pub mod claim;
+pub mod contribution;
 pub mod delegation;
 pub mod facts;
 pub mod id;

@@ -58,6 +58,9 @@ pub struct Limits {
     /// Size of one result in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_bytes: Option<u64>,
+    /// Size of each file that it writes, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_bytes: Option<u64>,
     /// Number of processes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub processes: Option<u32>,

@@ -100,6 +100,8 @@ pub struct Limits {
     pub output_bytes: u64,
     /// Processes of the guest at one time.
     pub processes: u32,
+    /// Size of each file that it writes, where that is less than the setting for all guests.
+    pub file_bytes: Option<u64>,
 }
 
 impl Limits {
@@ -120,7 +122,14 @@ impl Limits {
             Language::Python => 128 << 20,
             Language::Node => 256 << 20,
         };
-        Self { wall: None, cpu_seconds: None, memory_bytes, output_bytes: 1 << 20, processes: 16 }
+        Self {
+            wall: None,
+            cpu_seconds: None,
+            memory_bytes,
+            output_bytes: 1 << 20,
+            processes: 16,
+            file_bytes: None,
+        }
     }
 }
 

@@ -100,7 +100,7 @@ fn rlimits(shared: &Shared, language: Language, limits: &Limits) -> Rlimits {
             .then(|| limits.memory_bytes.saturating_mul(2).saturating_add(128 << 20)),
         tasks_of_user: (!counted).then_some(TASKS_OF_USER),
         open_files: shared.settings.open_files,
-        file_bytes: shared.settings.file_bytes,
+        file_bytes: limits.file_bytes.unwrap_or(u64::MAX).min(shared.settings.file_bytes),
     }
 }
 

@@ -100,6 +100,7 @@ impl Claiming {
             expires_in_s: self.expires_in,
             labels: labels(&self.labels)?,
             fleet: self.fleet,
+            contribution: None,
         };
         show(out, &session.client.post(PATH, &new)?)
     }

@@ -4,8 +4,8 @@ use crate::failure::Failure;
 use crate::output::{Output, Style};
 use crate::session::{Session, Source};
 use crate::{
-    audit, board, claim, delegation, event, fleet, login, operation, plugin, project, right,
-    service, terminal,
+    audit, board, booking, claim, contribution, delegation, event, fleet, login, operation, plugin,
+    project, right, service, terminal,
 };
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use std::io::Write as _;
@@ -51,6 +51,12 @@ enum Noun {
     /// Rights: what a board lets one do without its cloud, for minutes.
     #[command(subcommand)]
     Right(right::Command),
+    /// Contributions: in which hours a board is lent, how much of it, and to whom without asking.
+    #[command(subcommand)]
+    Contribution(contribution::Command),
+    /// Bookings: boards for oneself and for a time, out of what their owners offer.
+    #[command(subcommand)]
+    Booking(booking::Command),
     /// Open a terminal on a board, or run a command there.
     Ssh(terminal::Ssh),
     /// Projects: who owns what, and whether upstream boards may be among it.
@@ -98,6 +104,8 @@ impl Line {
             Noun::Fleet(command) => command.run(&session, &mut out),
             Noun::Delegation(command) => command.run(&session, &mut out),
             Noun::Right(command) => command.run(&session, &mut out),
+            Noun::Contribution(command) => command.run(&session, &mut out),
+            Noun::Booking(command) => command.run(&session, &mut out),
             Noun::Ssh(ssh) => ssh.run(&session),
             Noun::Project(command) => command.run(&session, &mut out),
             Noun::Operation(command) => command.run(&session, &mut out),

@@ -3,8 +3,10 @@
 
 mod audit;
 mod board;
+mod booking;
 mod claim;
 mod command;
+mod contribution;
 mod delegation;
 mod event;
 mod failure;

@@ -8,6 +8,7 @@ use crate::audit::Entry;
 use crate::events::NewEvent;
 use crate::sql::{Reader, Row, Statement, all, few, json, one};
 use crate::{Error, Page, Tx};
+use model::contribution::Contribution;
 use model::delegation::{Delegation, Hold, MAX_DEPTH, Resource, Target, Window};
 use model::{BoardId, DelegationId, FleetId, Invalid, ProjectId, Timestamp, UserId};
 use serde_json::{Value, json};
@@ -231,6 +232,26 @@ pub async fn reaching<'e>(
         }
     }
     Ok(chains)
+}
+
+/// A board as delegations see it: the fleets that it is in, and the hours in which it is lent.
+///
+/// # Errors
+/// The database failed.
+pub async fn target<'e>(
+    from: impl Reader<'e>,
+    board: BoardId,
+    project: ProjectId,
+) -> Result<Target, Error> {
+    let text = "SELECT (SELECT GROUP_CONCAT(fleet) FROM fleet_members WHERE board = $1) AS fleets, \
+         (SELECT said FROM contributions WHERE board = $1 AND in_hours = 1) AS said";
+    let statement = Statement::new("read how a board is lent", text).bind(board);
+    let read =
+        |row: &Row| Ok((row.text_optional("fleets")?, row.json_optional::<Contribution>("said")?));
+    let (fleets, said) = one(from, statement, "board", read).await?;
+    let fleets = fleets.as_deref().unwrap_or_default().split(',').filter(|id| !id.is_empty());
+    let fleets = fleets.map(str::parse).collect::<Result<Vec<FleetId>, _>>()?;
+    Ok(Target::board(board, fleets, project).within(said.and_then(|said| said.hours)))
 }
 
 /// Whether anything is delegated to a person at this moment or will be.

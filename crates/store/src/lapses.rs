@@ -5,10 +5,21 @@
 
 use crate::sql::{Reader, Row, Statement, all};
 use crate::{Error, Tx};
+use model::contribution::Contribution;
 use model::{BoardId, DelegationId, OperationId, PluginId, ServiceId, Timestamp};
 
 /// Most lapsed things of one look; look again for more.
 pub const BATCH: u32 = 1000;
+
+const RESTING: &str = "WITH resting AS (\
+         SELECT 'operation' AS noun, board, id AS thing, delegation FROM operations \
+         WHERE delegation IS NOT NULL AND state IN ('pending', 'running') AND cancel_requested = 0 \
+         UNION ALL SELECT 'exposure', board, service, delegation FROM exposures \
+         WHERE delegation IS NOT NULL AND state <> 'disabling' \
+         UNION ALL SELECT 'injection', board, plugin, delegation FROM injections \
+         WHERE delegation IS NOT NULL AND state <> 'removing' \
+         UNION ALL SELECT 'run', board, plugin, run_delegation FROM injections \
+         WHERE run_delegation IS NOT NULL AND state <> 'removing' AND run_state <> 'stopped') ";
 
 /// Something that rested on a delegation that is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,20 +82,29 @@ pub async fn run_rests_on(
 /// # Errors
 /// The database failed.
 pub async fn lapsed<'e>(from: impl Reader<'e>, now: Timestamp) -> Result<Vec<Lapsed>, Error> {
-    let text = "WITH resting AS (\
-             SELECT 'operation' AS noun, board, id AS thing, delegation FROM operations \
-             WHERE delegation IS NOT NULL AND state IN ('pending', 'running') AND cancel_requested = 0 \
-             UNION ALL SELECT 'exposure', board, service, delegation FROM exposures \
-             WHERE delegation IS NOT NULL AND state <> 'disabling' \
-             UNION ALL SELECT 'injection', board, plugin, delegation FROM injections \
-             WHERE delegation IS NOT NULL AND state <> 'removing' \
-             UNION ALL SELECT 'run', board, plugin, run_delegation FROM injections \
-             WHERE run_delegation IS NOT NULL AND state <> 'removing' AND run_state <> 'stopped') \
-         SELECT noun, r.board, thing FROM resting r JOIN delegations d ON d.id = r.delegation \
-         WHERE d.revoked_at IS NOT NULL OR d.ends_at <= $1 OR (d.resource LIKE 'fleet:%' AND NOT EXISTS (\
-             SELECT 1 FROM fleet_members m WHERE m.board = r.board AND 'fleet:' || m.fleet = d.resource)) LIMIT $2";
-    let statement = Statement::new("look for what has lapsed", text).bind(now).bind(BATCH);
+    let mut statement = Statement::new("look for what has lapsed", RESTING);
+    statement.push(
+        "SELECT noun, r.board, thing FROM resting r JOIN delegations d ON d.id = r.delegation \
+         WHERE d.revoked_at IS NOT NULL OR (d.resource LIKE 'fleet:%' AND NOT EXISTS (\
+             SELECT 1 FROM fleet_members m WHERE m.board = r.board AND 'fleet:' || m.fleet = d.resource)) \
+         OR d.ends_at <= ",
+    );
+    statement.push_bind(now).push(" LIMIT ").push_bind(BATCH);
     all(from, statement, read).await
+}
+
+/// What rests on delegations of boards that are lent in their hours only, with what is said of those.
+///
+/// # Errors
+/// The database failed.
+pub async fn in_hours<'e>(from: impl Reader<'e>) -> Result<Vec<(Lapsed, Contribution)>, Error> {
+    let mut statement = Statement::new("look for what rests on hours", RESTING);
+    statement.push(
+        "SELECT noun, r.board, thing, c.said FROM resting r JOIN contributions c ON c.board = r.board \
+         WHERE c.in_hours = 1 LIMIT ",
+    );
+    statement.push_bind(BATCH);
+    all(from, statement, |row| Ok((read(row)?, row.json("said")?))).await
 }
 
 fn read(row: &Row) -> Result<Lapsed, Error> {

@@ -13,6 +13,7 @@ pub mod audit;
 pub mod author;
 pub mod boards;
 pub mod claims;
+pub mod contributions;
 pub mod delegations;
 pub mod error;
 pub mod events;

@@ -17,6 +17,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (9, include_str!("../migrations/sqlite/0009_keys.sql")),
     (10, include_str!("../migrations/sqlite/0010_identity.sql")),
     (11, include_str!("../migrations/sqlite/0011_audit.sql")),
+    (12, include_str!("../migrations/sqlite/0012_contributions.sql")),
 ];
 
 const LEDGER: &str =

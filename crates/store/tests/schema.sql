@@ -138,13 +138,26 @@ CREATE TABLE claims (
     replaces TEXT REFERENCES boards (id) ON DELETE CASCADE,
     revoked BIGINT NOT NULL,
     created_at BIGINT NOT NULL
-);
+, contribution TEXT);
 
 CREATE INDEX claims_by_board ON claims (replaces);
 
 CREATE INDEX claims_by_fleet ON claims (fleet);
 
 CREATE INDEX claims_in_order ON claims (project, id);
+
+CREATE TABLE contributions (
+    board TEXT NOT NULL PRIMARY KEY REFERENCES boards (id) ON DELETE CASCADE,
+    said TEXT NOT NULL,
+    giver TEXT NOT NULL,
+    offered BIGINT NOT NULL,
+    in_hours BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL
+);
+
+CREATE INDEX contributions_in_hours ON contributions (board) WHERE in_hours = 1;
+
+CREATE INDEX contributions_offered ON contributions (board) WHERE offered = 1;
 
 CREATE TABLE credentials (
     id TEXT NOT NULL PRIMARY KEY,

@@ -6,9 +6,8 @@ use crate::app::{Error, claims, delegations};
 use crate::cloud::Cloud;
 use api::boards::Change;
 use model::Kind;
-use model::delegation::Target;
 use std::time::Duration;
-use store::boards::{self, BoardChange, BoardRow, Borrower, Filter};
+use store::boards::{self, Among, BoardChange, BoardRow, Borrower, Filter};
 use store::claims::NewClaim;
 use store::{Page, Tx, exposures};
 use uuid::Uuid;
@@ -34,7 +33,7 @@ pub(super) async fn basis(
     what: &'static str,
 ) -> Result<Basis, Error> {
     let Err(refused) = caller.may(&board.project, what) else { return Ok(Basis::Roles) };
-    let target = target(&cloud.store, board).await?;
+    let target = store::delegations::target(&cloud.store, board.id, board.project.clone()).await?;
     match delegations::reaching(&cloud.store, caller, &target, what, cloud.now()).await {
         // What the own roles lack is the better answer in the own project.
         Err(_) if refused.kind() == Kind::Forbidden => Err(refused),
@@ -55,7 +54,8 @@ pub(super) async fn basis_at_commit(
     if caller.may(&board.project, WHAT).is_ok() {
         return Ok(Basis::Roles);
     }
-    let (target, now) = (target(&mut *tx, board).await?, tx.now());
+    let target = store::delegations::target(&mut *tx, board.id, board.project.clone()).await?;
+    let now = tx.now();
     let found = delegations::reaching(tx, caller, &target, WHAT, now).await;
     found.map_err(|_| store::Error::NotFound { what: WHAT })
 }
@@ -90,7 +90,8 @@ async fn borrowed(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<BoardRo
     };
     let mut found = Vec::new();
     for board in all {
-        let target = target(&cloud.store, &board).await?;
+        let target =
+            store::delegations::target(&cloud.store, board.id, board.project.clone()).await?;
         let reaching = store::delegations::reaching(&cloud.store, user, &target, cloud.now());
         if !reaching.await?.is_empty() {
             found.push(board);
@@ -103,15 +104,6 @@ async fn borrowed(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<BoardRo
             Err(Error::new(Kind::Conflict, text))
         }
     }
-}
-
-/// A board as delegations see it.
-pub(super) async fn target<'e>(
-    from: impl store::Reader<'e>,
-    board: &BoardRow,
-) -> Result<Target, store::Error> {
-    let fleets = store::fleets::of_board(from, board.id).await?;
-    Ok(Target::board(board.id, fleets, board.project.clone()))
 }
 
 /// Boards that the caller may see, in order of creation; without load and capabilities, and with no other fact than the
@@ -135,6 +127,7 @@ pub async fn list(
         selector: filter.selector.as_deref().unwrap_or_default().parse()?,
         text: filter.text.clone(),
         name: None,
+        among: Among::All,
         lent_to: Some(Borrower {
             user: caller.principal().user.clone(),
             action: Some(caller.action().name),
@@ -233,6 +226,7 @@ pub async fn replace(
         labels: board.labels,
         fleet: board.fleet,
         replaces: Some(board.id),
+        contribution: None,
     };
     let claim = cloud
         .store

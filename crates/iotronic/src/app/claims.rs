@@ -1,10 +1,11 @@
 //! Claims: make the right to enrol boards, look at it, withdraw it.
 
 use crate::app::access::Caller;
-use crate::app::{Error, find, fleets};
+use crate::app::{Error, contributions, find, fleets};
 use crate::cloud::Cloud;
 use api::claims::{DEFAULT_LIFE_S, New};
 use base::secret;
+use model::access::Action;
 use model::claim::Claim;
 use model::{ClaimId, Invalid};
 use std::time::Duration;
@@ -27,11 +28,16 @@ pub(super) fn secret(cloud: &Cloud) -> ([u8; 32], String) {
     (hash, claim.to_string())
 }
 
-/// Makes a claim; the text is seen this once.
+/// Makes a claim; the text is seen this once. `known` are the actions that can be delegated.
 ///
 /// # Errors
 /// A value is out of range, there is no such fleet, or the board's name is taken.
-pub async fn create(cloud: &Cloud, caller: &Caller, new: New) -> Result<(ClaimRow, String), Error> {
+pub async fn create(
+    cloud: &Cloud,
+    caller: &Caller,
+    new: New,
+    known: &[Action],
+) -> Result<(ClaimRow, String), Error> {
     let life = new.expires_in_s.unwrap_or(DEFAULT_LIFE_S);
     if !(1..=MAX_LIFE_S).contains(&life) {
         let text = format!("expires_in_s {life} is not 1 to {MAX_LIFE_S}");
@@ -39,6 +45,10 @@ pub async fn create(cloud: &Cloud, caller: &Caller, new: New) -> Result<(ClaimRo
     }
     let fleet = match &new.fleet {
         Some(ident) => Some(fleets::get(cloud, caller, ident).await?.id),
+        None => None,
+    };
+    let contribution = match new.contribution {
+        Some(said) => Some(contributions::checked(caller, caller.project(), said, known)?),
         None => None,
     };
     let (secret_hash, text) = secret(cloud);
@@ -53,6 +63,7 @@ pub async fn create(cloud: &Cloud, caller: &Caller, new: New) -> Result<(ClaimRo
         labels: new.labels,
         fleet,
         replaces: None,
+        contribution,
     };
     let claim =
         cloud.store.write(move |tx| Box::pin(async move { claims::create(tx, new).await })).await?;

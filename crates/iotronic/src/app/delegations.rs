@@ -42,13 +42,20 @@ pub(super) async fn reaching<'e>(
                 longest =
                     longest.filter(|it| it.window.until() >= leaf.window.until()).or(Some(leaf));
             }
-            (Err(Denied::Beyond), _) => nearest = Denied::Beyond,
+            (Err(why @ Denied::Closed), _) => nearest = why,
+            (Err(why @ Denied::Beyond), _) if nearest == Denied::None => nearest = why,
             _ => {}
         }
     }
     match (longest, nearest) {
-        (Some(leaf), _) => Ok(Basis::Delegation(leaf.id, leaf.window.until())),
-        (None, Denied::Beyond) => Err(Error::new(Kind::Forbidden, format!("{action}: {nearest}"))),
+        (Some(leaf), _) => {
+            let closing = target.hours.as_ref().and_then(|hours| hours.end(now));
+            let until = leaf.window.until();
+            Ok(Basis::Delegation(leaf.id, closing.map_or(until, |end| end.min(until))))
+        }
+        (None, Denied::Beyond | Denied::Closed) => {
+            Err(Error::new(Kind::Forbidden, format!("{action}: {nearest}")))
+        }
         (None, _) => Err(store::Error::NotFound { what }.into()),
     }
 }
@@ -164,7 +171,7 @@ async fn target(cloud: &Cloud, caller: &Caller, text: &str) -> Result<Target, Er
     match text.split_once(':') {
         Some(("board", ident)) => {
             let board = boards::reachable(cloud, caller, ident).await?;
-            Ok(boards::target(&cloud.store, &board).await?)
+            Ok(delegations::target(&cloud.store, board.id, board.project).await?)
         }
         Some(("fleet", ident)) => {
             let fleet = fleets::get(cloud, caller, ident).await?;
@@ -198,7 +205,7 @@ async fn user(cloud: &Cloud, ident: &str) -> Result<UserId, Error> {
 }
 
 /// Words that stand for many become the names of those among `held`; a name that is not held is refused.
-fn spelled_out(words: &[String], held: &[Action]) -> Result<Rights, Invalid> {
+pub(super) fn spelled_out(words: &[String], held: &[Action]) -> Result<Rights, Invalid> {
     let mut names = BTreeSet::new();
     for word in words {
         let before = names.len();

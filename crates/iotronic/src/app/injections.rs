@@ -2,7 +2,7 @@
 
 use crate::app::access::Caller;
 use crate::app::operations::{Order, command, given, submit, submit_part};
-use crate::app::{Error, boards, devices, plugins, requests};
+use crate::app::{Error, boards, contributions, devices, plugins, requests};
 use crate::cloud::Cloud;
 use api::plugins::{InjectMany, Run, Status};
 use model::label::Selector;
@@ -187,7 +187,13 @@ async fn put(
     main: Option<OperationId>,
 ) -> Result<OperationRow, store::Error> {
     injections::put(tx, board.id, inject.plugin.uuid, inject.on_boot).await?;
-    submit_part(tx, order, board, &Call::PluginInject(Box::new(inject.clone())), main).await
+    let mut inject = inject.clone();
+    if order.delegation(tx, board).await?.is_some()
+        && let Some(row) = store::contributions::of(&mut *tx, board.id).await?
+    {
+        inject.plugin.limits = contributions::within(inject.plugin.limits, &row.said);
+    }
+    submit_part(tx, order, board, &Call::PluginInject(Box::new(inject)), main).await
 }
 
 /// Takes a plugin off a board.

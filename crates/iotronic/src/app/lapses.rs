@@ -1,4 +1,5 @@
-//! Lapses: what rested on a delegation ends with it, within [`PERIOD`] of its time and at once when it is revoked.
+//! Lapses: what rested on a delegation ends with it, within [`PERIOD`] of its time or of the board's hours, and at once when it is
+//! revoked.
 //!
 //! Terminals and streams look after themselves ([`crate::app::standing`]); here is what stands in the store: open operations
 //! are withdrawn, enabled services closed, plugins that a borrower put on a board taken off and those that one started
@@ -39,7 +40,9 @@ pub async fn watch(cloud: Cloud) {
 /// Ends what has lapsed, but for what was told so a moment ago.
 async fn cut(cloud: &Cloud, told: &mut HashMap<Lapsed, Timestamp>) -> Result<(), Error> {
     let now = cloud.now();
-    let lapsed = lapses::lapsed(&cloud.store, now).await?;
+    let mut lapsed = lapses::lapsed(&cloud.store, now).await?;
+    let in_hours = lapses::in_hours(&cloud.store).await?.into_iter();
+    lapsed.extend(in_hours.filter(|(_, said)| !said.is_open(now)).map(|(thing, _)| thing));
     told.retain(|_, at| now < at.after(PATIENCE));
     for thing in lapsed {
         if told.contains_key(&thing) {

@@ -85,7 +85,7 @@ impl Order {
     }
 
     /// By which delegation it may be given for a board, if by one.
-    async fn delegation(
+    pub(super) async fn delegation(
         &self,
         tx: &mut Tx,
         board: &BoardRow,

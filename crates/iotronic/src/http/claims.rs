@@ -6,7 +6,7 @@ use crate::cloud::Cloud;
 use crate::http::answer::{Answer, nothing};
 use crate::http::extract::{Body, Path, Query};
 use crate::http::idempotency::Secret;
-use crate::http::page;
+use crate::http::{page, routes};
 use api::Page;
 use api::claims::{Claim, Made, New};
 use api::page::Paging;
@@ -36,7 +36,7 @@ pub(crate) async fn create(
     State(cloud): State<Cloud>,
     Body(new): Body<New>,
 ) -> Answer {
-    let (row, claim) = claims::create(&cloud, &caller, new).await?;
+    let (row, claim) = claims::create(&cloud, &caller, new, routes::delegable()).await?;
     Ok(made(row, claim, cloud.now()))
 }
 
@@ -78,6 +78,7 @@ fn view(row: ClaimRow, now: Timestamp) -> Claim {
         uses_left: row.uses_left,
         labels: row.labels,
         fleet: row.fleet,
+        contribution: row.contribution,
         replaces: row.replaces,
         expires_at: row.expires_at,
         created_at: row.created_at,

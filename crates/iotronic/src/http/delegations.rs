@@ -67,7 +67,8 @@ async fn named(cloud: &Cloud, row: DelegationRow) -> Answer<Delegation> {
     Ok(view(row, &names))
 }
 
-fn view(row: DelegationRow, names: &HashMap<String, String>) -> Delegation {
+/// As people see it, with the names of things and people.
+pub(crate) fn view(row: DelegationRow, names: &HashMap<String, String>) -> Delegation {
     let said = row.delegation;
     let name = |id: &str| names.get(id).cloned();
     Delegation {

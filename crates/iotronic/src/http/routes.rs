@@ -3,9 +3,9 @@
 
 use crate::cloud::Cloud;
 use crate::http::{
-    audit, boards, claims, delegations, docs, events, fleets, identity, injections, load, logs,
-    map, metrics, operations, plugins, rights, services, session, system, terminals, ui, v1,
-    versions,
+    audit, boards, bookings, claims, contributions, delegations, docs, events, fleets, identity,
+    injections, load, logs, map, metrics, operations, plugins, rights, services, session, system,
+    terminals, ui, v1, versions,
 };
 use axum::handler::Handler;
 use axum::http::Method;
@@ -101,6 +101,7 @@ fn public() -> Vec<Route> {
 }
 
 fn things() -> Vec<Route> {
+    const CONTRIBUTION: &str = "/v2/boards/{board}/contribution";
     vec![
         get(api::session::PATH, read("session:get"), session::show),
         put(api::session::PATH, read("session:switch"), session::switch),
@@ -119,6 +120,11 @@ fn things() -> Vec<Route> {
         post("/v2/delegations", read("delegation:create"), delegations::create),
         get("/v2/delegations/{delegation}", read("delegation:get_one"), delegations::show),
         delete("/v2/delegations/{delegation}", read("delegation:delete"), delegations::revoke),
+        get(CONTRIBUTION, read("contribution:get_one"), contributions::show),
+        put(CONTRIBUTION, own("contribution:put"), contributions::put),
+        delete(CONTRIBUTION, own("contribution:delete"), contributions::delete),
+        get(api::bookings::OFFERS, read("offer:get"), bookings::offers),
+        post(api::bookings::PATH, read("booking:create"), bookings::create),
         get("/v2/plugins", read("plugin:get"), plugins::list),
         post("/v2/plugins", write("plugin:create"), plugins::create),
         get("/v2/plugins/{plugin}", read("plugin:get_one"), plugins::show),

@@ -205,6 +205,7 @@ async fn claim(dir: &Path) -> String {
         labels: Default::default(),
         fleet: None,
         replaces: None,
+        contribution: None,
     };
     let job = store.write(|tx| Box::pin(async move { store::claims::create(tx, new).await }));
     job.await.unwrap();

@@ -123,6 +123,7 @@ impl World {
             labels: Default::default(),
             fleet: None,
             replaces,
+            contribution: None,
         };
         let job = self
             .store()

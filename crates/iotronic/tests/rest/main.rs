@@ -9,6 +9,7 @@
 )]
 
 mod audit;
+mod bookings;
 mod commands;
 mod cors;
 mod delegations;

@@ -60,6 +60,8 @@ impl Things {
             .replace("{credential}", NOTHING)
             .replace("{delegation}", NOTHING)
             .replace("{seq}", &self.row)
+            // Roles that are built in are nobody's to change.
+            .replace("/v3/roles/{role}", &format!("/v3/roles/{NOTHING}"))
             .replace("{role}", "user_iot")
             .replace("{rule}", NOTHING)
             .replace("{domain}", "default")
@@ -89,6 +91,7 @@ fn good_body(route: &Route) -> Option<Value> {
         (_, "/v2/delegations") => json!({
             "resource": "board:lamp", "to": "nobody", "rights": ["read"], "until": "2999-01-01T00:00:00Z"
         }),
+        (_, "/v2/bookings") => json!({ "until": "2999-01-01T00:00:00Z" }),
         (_, "/v2/injections") => json!({ "plugin": "p", "selector": "kind=none" }),
         (_, "/v2/audit/erase") => json!({ "user": NOTHING }),
         (_, "/identity/v3/projects") => json!({ "project": { "name": "matrix" } }),
@@ -186,10 +189,17 @@ async fn each_role_may_do_exactly_what_the_table_of_routes_says() {
             if allows(role, action, &who) {
                 let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
                 assert!(!refused.contains(&answer.status), "{what}");
-                let may_be_missing =
-                    ["{credential}", "{role}", "{port}", "{delegation}", "webservices"]
-                        .iter()
-                        .any(|part| route.path.contains(part));
+                let may_be_missing = [
+                    "{credential}",
+                    "{role}",
+                    "{port}",
+                    "{delegation}",
+                    "webservices",
+                    "/contribution",
+                    "access_rules/",
+                ]
+                .iter()
+                .any(|part| route.path.contains(part));
                 assert!(may_be_missing || answer.status != 404, "{what}");
                 assert!(answer.status != 500, "{what}");
             } else {

@@ -193,6 +193,7 @@ impl World {
             labels: Default::default(),
             fleet: None,
             replaces: None,
+            contribution: None,
         };
         let job = self
             .cloud()

@@ -34,6 +34,7 @@ pub(super) fn limits(base: Limits, row: &Row, board: &settings::Runtime) -> Limi
             .unwrap_or(base.output_bytes)
             .min(MAX_VALUE as u64),
         processes: own.processes.or(board.processes).unwrap_or(base.processes),
+        file_bytes: own.file_bytes,
     }
 }
 

@@ -20,8 +20,20 @@ pub struct Filter {
     pub text: Option<String>,
     /// With exactly this name.
     pub name: Option<String>,
+    /// Of which.
+    pub among: Among,
     /// Also of other projects, where this person may look by a delegation.
     pub lent_to: Option<Borrower>,
+}
+
+/// A part of all boards.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Among {
+    /// All.
+    #[default]
+    All,
+    /// Those that can be booked.
+    Offered,
 }
 
 /// Somebody to whom boards may be delegated.
@@ -82,6 +94,11 @@ fn statement(
         Some(status) => statement.and_equals("b.status", Some(status.word())),
         None => statement.push(" AND b.status <> 'decommissioned'"),
     };
+    if filter.among == Among::Offered {
+        statement.push(
+            " AND EXISTS (SELECT 1 FROM contributions c WHERE c.board = b.id AND c.offered = 1)",
+        );
+    }
     if let Some(text) = &filter.text {
         statement.push(" AND LOWER(b.name) LIKE ").push_bind(contains(text)).push(" ESCAPE '!'");
     }

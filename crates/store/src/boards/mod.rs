@@ -16,7 +16,7 @@ pub use count::by_status;
 pub use epoch::raise_epoch;
 pub(crate) use life::rebind;
 pub use life::{RefusedKey, decommission, delete, refused_key, rotate, set_status};
-pub use list::{Borrower, Filter, list, list_light};
+pub use list::{Among, Borrower, Filter, list, list_light};
 pub use parking::{park, unpark};
 pub use presence::{
     Connection, all_offline_at_start, record_connection, record_disconnection, record_facts,

@@ -13,6 +13,7 @@ use crate::events::NewEvent;
 use crate::sql::{Reader, Row, Statement, all, json, one};
 use crate::{Error, Page, Tx};
 use model::board::Event;
+use model::contribution::Contribution;
 use model::label::Labels;
 use model::{BoardId, ClaimId, FleetId, Invalid, Name, ProjectId, Timestamp, UserId};
 use serde_json::json;
@@ -46,6 +47,8 @@ pub struct ClaimRow {
     pub fleet: Option<FleetId>,
     /// The board that another machine is to take over.
     pub replaces: Option<BoardId>,
+    /// What is given of the boards.
+    pub contribution: Option<Contribution>,
     /// Since when.
     pub created_at: Timestamp,
     /// Whether it was withdrawn.
@@ -75,10 +78,12 @@ pub struct NewClaim {
     pub fleet: Option<FleetId>,
     /// The board that another machine is to take over; then the claim has one use.
     pub replaces: Option<BoardId>,
+    /// What is given of the boards.
+    pub contribution: Option<Contribution>,
 }
 
 const SELECT: &str = "SELECT id, name, project, owner, uses_left, uses_total, expires_at, labels, fleet, replaces, revoked, \
-     created_at FROM claims WHERE 1 = 1";
+     created_at, contribution FROM claims WHERE 1 = 1";
 
 /// Makes a claim. One that replaces a board moves that board to `replacing`.
 ///
@@ -99,7 +104,7 @@ pub async fn create(tx: &mut Tx, new: NewClaim) -> Result<ClaimRow, Error> {
     let statement = Statement::new(
         "create a claim",
         "INSERT INTO claims (id, name, project, owner, secret_hash, uses_left, uses_total, expires_at, labels, fleet, \
-         replaces, revoked, created_at) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, 0, $11)",
+         replaces, revoked, created_at, contribution) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, 0, $11, $12)",
     )
     .bind(new.id)
     .bind(&new.name)
@@ -111,7 +116,8 @@ pub async fn create(tx: &mut Tx, new: NewClaim) -> Result<ClaimRow, Error> {
     .bind(json(&new.labels)?)
     .bind(new.fleet)
     .bind(new.replaces)
-    .bind(tx.now());
+    .bind(tx.now())
+    .bind(new.contribution.as_ref().map(json).transpose()?);
     tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "secret"))?;
     let row = get(&mut *tx, None, new.id).await?;
     tell(tx, &row, "created").await?;
@@ -219,5 +225,6 @@ fn read(row: &Row) -> Result<ClaimRow, Error> {
         replaces: row.parse_optional("replaces")?,
         created_at: row.time("created_at")?,
         revoked: row.yes("revoked")?,
+        contribution: row.json_optional("contribution")?,
     })
 }

@@ -4,7 +4,7 @@ use super::{ClaimRow, NAME_STEM, SELECT, read};
 use crate::audit::Entry;
 use crate::boards::{self, BoardRow, NewBoard};
 use crate::sql::{Statement, first};
-use crate::{Error, Refusal, Tx};
+use crate::{Error, Refusal, Tx, contributions};
 use base::key::PublicKey;
 use model::audit::ActorKind;
 use model::board::Status;
@@ -118,7 +118,11 @@ async fn enrol(
         position: None,
         facts: Facts { hostname, ..Facts::default() },
     };
-    boards::create(tx, new).await
+    let board = boards::create(tx, new).await?;
+    if let Some(said) = &claim.contribution {
+        contributions::put(tx, board.id, said, &claim.owner).await?;
+    }
+    Ok(board)
 }
 
 /// The claim's name for one use; with the end of the id (its random part) for many.

@@ -118,6 +118,7 @@ impl World {
             labels: labels(&[("kind", "lamp")]),
             fleet: None,
             replaces: None,
+            contribution: None,
         }
     }
 
