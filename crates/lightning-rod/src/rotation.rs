@@ -22,6 +22,8 @@ use wamp::Session;
 
 /// How long a change that was begun waits for the cloud.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How long after an answer that did not come the cloud is asked again, where the connection did not end.
+const PAUSE: Duration = Duration::from_secs(5);
 /// How often the cloud is asked.
 const ATTEMPTS: u32 = 5;
 /// Seconds of a day.
@@ -121,7 +123,7 @@ impl Rotation {
             let mut changes = self.0.attached.subscribe();
             let is_other =
                 |now: &Option<Attached>| now.as_ref().is_none_or(|now| now.session.id() != gone);
-            let _ = tokio::time::timeout(PATIENCE, changes.wait_for(is_other)).await;
+            let _ = tokio::time::timeout(PAUSE, changes.wait_for(is_other)).await;
         }
         Err(Fault::new(
             Kind::Unreachable,

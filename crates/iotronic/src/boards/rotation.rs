@@ -6,7 +6,7 @@
 use super::Boards;
 use super::agent::{Caller, told};
 use super::connection::the_caller;
-use base::key::PublicKey;
+use base::key::{PublicKey, to_hex};
 use model::Kind;
 use rpc::Fault;
 use rpc::rotation::{RotateKey, Rotated};
@@ -20,6 +20,10 @@ pub(super) async fn rotate_key(
     let board = the_caller(&caller, asked.board_uuid)?;
     let old = boards.registry().key(caller.session).map(PublicKey::from_bytes);
     let old = old.ok_or_else(|| Fault::new(Kind::Forbidden, "this session proved no key"))?;
+    if asked.public_key == to_hex(old.as_bytes()) {
+        // The answer to the first time was lost.
+        return told(&Rotated { key: old.fingerprint() });
+    }
     let new = asked.proven(caller.session, &old).ok_or_else(|| {
         let text =
             "the new key was not proven for this session and the key that it was opened with";

@@ -37,6 +37,7 @@ async fn a_new_key_proven_beside_the_old_one_takes_its_place_in_one_moment() {
     let rotated = rotate(&machine, &asked).await.unwrap();
     assert_eq!(rotated.key, new.public().fingerprint());
     assert_eq!(world.board(machine.id).await.public_key, Some(new.public()));
+    assert_eq!(rotate(&machine, &asked).await.unwrap(), rotated, "asked again, the same answer");
     // The session goes on, and may change the key again: it is known by the new one.
     let third = KeyPair::generate();
     let asked = RotateKey::new(machine.id, machine.session.id(), &new.public(), &third);

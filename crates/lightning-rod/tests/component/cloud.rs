@@ -10,7 +10,10 @@ use rpc::enrol::{Enrol, Enrolled};
 use rpc::handshake::{
     HelloExtra, Intent, REFUSED_KEY, UNKNOWN_KEY, WelcomeExtra, cloud_transcript,
 };
-use rpc::uri::{CONNECTION, ENROL, REPORT, agent_procedure, board_prefix, board_procedure};
+use rpc::rotation::{RotateKey, Rotated};
+use rpc::uri::{
+    CONNECTION, ENROL, REPORT, ROTATE_KEY, agent_procedure, board_prefix, board_procedure,
+};
 use rpc::{Envelope, Fault, Request};
 use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
@@ -43,8 +46,10 @@ pub(crate) enum Lie {
     WrongProof,
     /// It lets everybody in without a proof.
     NoChallenge,
-    /// It binds the claim and loses the reply.
+    /// It binds the claim, or a new key, and loses the reply.
     LostReply,
+    /// It loses what a board asks, once.
+    LostQuestion,
 }
 
 /// What the cloud knows; it outlives a restart.
@@ -53,6 +58,8 @@ pub(crate) struct Memory {
     claims: HashMap<String, Option<PublicKey>>,
     boards: HashMap<[u8; 32], Enrolled>,
     refused: HashSet<[u8; 32]>,
+    /// How often a board asked for a new key.
+    rotations: u32,
     connections: HashMap<BoardId, Connection>,
     reports: Vec<Report>,
     links: HashMap<BoardId, Link>,
@@ -115,6 +122,7 @@ impl Cloud {
             (ENROL.to_owned(), self.handler(enrol)),
             (agent_procedure(AGENT, CONNECTION), self.handler(connection)),
             (agent_procedure(AGENT, REPORT), self.handler(report)),
+            (agent_procedure(AGENT, ROTATE_KEY), self.handler(rotate_key)),
         ] {
             agent.register(&procedure, Match::Exact, handler).await.unwrap();
         }
@@ -184,6 +192,21 @@ impl Cloud {
 
     pub(crate) fn boards(&self) -> Vec<BoardId> {
         self.memory().boards.values().map(|board| board.uuid).collect()
+    }
+
+    /// How often a board asked for a new key.
+    pub(crate) fn rotations(&self) -> u32 {
+        self.memory().rotations
+    }
+
+    /// Whether this is the key of a board.
+    pub(crate) fn knows(&self, key: &PublicKey) -> bool {
+        self.memory().boards.contains_key(key.as_bytes())
+    }
+
+    /// Ends a board's session.
+    pub(crate) fn cut(&self, session: u64) {
+        self.running.as_ref().unwrap().router.kill(session, "wamp.close.killed");
     }
 
     pub(crate) fn forget_links(&self) {
@@ -325,7 +348,11 @@ fn connection(
     memory.connections.insert(connection.uuid, connection);
     let accepted = Accepted {
         protocol: 1,
-        capabilities: vec!["brew-tea".into(), CloudCapability::ReportName.word().into()],
+        capabilities: vec![
+            "brew-tea".into(),
+            CloudCapability::ReportName.word().into(),
+            CloudCapability::RotateKey.word().into(),
+        ],
         time,
         report_every_s: 1,
         name: memory.name.clone().unwrap_or_else(|| "rod".into()),
@@ -342,6 +369,32 @@ fn report(memory: &Mutex<Memory>, invocation: &wamp::Invocation) -> Option<Resul
     let mut memory = memory.lock().unwrap();
     memory.reports.push(keywords(invocation));
     Some(Ok(memory.name.clone().map_or_else(|| json!("ok"), |name| json!(Reported { name }))))
+}
+
+fn rotate_key(
+    memory: &Mutex<Memory>,
+    invocation: &wamp::Invocation,
+) -> Option<Result<Value, Fault>> {
+    let (asked, session): (RotateKey, _) =
+        (keywords(invocation), invocation.caller.as_ref()?.session);
+    let mut memory = memory.lock().unwrap();
+    memory.rotations += 1;
+    let lie = memory.lie;
+    if matches!(lie, Lie::LostQuestion | Lie::LostReply) {
+        memory.lie = Lie::None;
+    }
+    if lie == Lie::LostQuestion {
+        return None;
+    }
+    let mut boards = memory.boards.iter();
+    let old = *boards.find(|(_, board)| board.uuid == asked.board_uuid)?.0;
+    let Some(new) = asked.proven(session, &PublicKey::from_bytes(old)) else {
+        return Some(Err(Fault::new(Kind::Unauthenticated, "the new key is not proven")));
+    };
+    let board = memory.boards.remove(&old)?;
+    memory.boards.insert(*new.as_bytes(), board);
+    memory.refused.insert(old);
+    (lie != Lie::LostReply).then(|| Ok(json!(Rotated { key: new.fingerprint() })))
 }
 
 struct TestPolicy {

@@ -58,7 +58,7 @@ async fn what_the_cloud_can_do_is_kept_and_a_new_name_is_heard_with_the_next_rep
         rod.home().cloud_said().ok_or_else(|| "no file".to_owned())
     })
     .await;
-    assert_eq!((said.protocol, said.capabilities.len()), (1, 2));
+    assert_eq!((said.protocol, said.capabilities.len()), (1, 3));
     cloud.call_it("lamp-7");
     eventually("the new name is kept", async || {
         let name = rod.home().identity().unwrap().unwrap().name;

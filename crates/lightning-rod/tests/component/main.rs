@@ -15,6 +15,7 @@ mod commands;
 mod control;
 mod enrolment;
 mod journal;
+mod keys;
 mod packages;
 mod plugins;
 mod proxy;
