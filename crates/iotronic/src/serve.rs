@@ -18,6 +18,7 @@ use crate::http;
 use crate::identity::{self, SignIn, Tokens};
 use crate::ingress::Ingress;
 use crate::settings::Settings;
+use crate::tls::Versions;
 use crate::{tasks, tls};
 use accept::Acceptor;
 use base::secret::Secret;
@@ -166,6 +167,7 @@ pub async fn start(dir: &Path, settings: Settings, options: Options) -> Result<S
         listener,
         tls,
         router: http::router(cloud.clone()),
+        versions: if cloud.settings.tls.allow_1_2 { Versions::Older } else { Versions::Newest },
         connections: cloud.settings.limits.connections,
         shutdown: shutdown.clone(),
     };

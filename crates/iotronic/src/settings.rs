@@ -118,6 +118,8 @@ pub struct Tls {
     pub key: Option<PathBuf>,
     /// Make an own certificate authority on first start and a certificate from it at each start.
     pub internal: bool,
+    /// Whether people may use TLS 1.2; boards never may.
+    pub allow_1_2: bool,
     /// More names and addresses for that certificate, beside the one of `public_url`.
     pub names: Vec<String>,
 }
@@ -182,6 +184,10 @@ pub struct Limits {
     pub enrolling: u32,
     /// Those of them that come from one address (one /64 network of IPv6).
     pub enrolling_per_address: u32,
+    /// Requests a second that one user, or one address of people who are not signed in, may make in the long run.
+    pub requests_per_s: u32,
+    /// Requests that it may make at once, after a rest.
+    pub requests_burst: u32,
     /// Seconds one request may take, waits that it asks for not counted.
     pub request_s: u64,
     /// Seconds that requests get to end when the cloud is told to stop.
@@ -244,6 +250,8 @@ impl Default for Limits {
             connections_per_service: 1000,
             enrolling: 256,
             enrolling_per_address: 64,
+            requests_per_s: 1000,
+            requests_burst: 5000,
             request_s: 30,
             grace_s: 10,
         }

@@ -57,6 +57,9 @@ pub enum Error {
         "the own certificate authority failed: {0}; remove authority.pem and authority.key to make a new one (boards must then enrol again)"
     )]
     Authority(#[from] rcgen::Error),
+    /// Others may read a private key.
+    #[error("{} can be read by others; restrict it with chmod 600", .0.display())]
+    Readable(PathBuf),
     /// Certificate and key do not fit.
     #[error("the certificate cannot be used: {0}")]
     Unusable(#[from] rustls::Error),
@@ -65,24 +68,44 @@ pub enum Error {
 /// TLS as configured. Cloning is cheap; clones serve the same certificate.
 #[derive(Clone)]
 pub struct Tls {
-    acceptor: Arc<RwLock<TlsAcceptor>>,
+    acceptors: Arc<RwLock<Acceptors>>,
     /// Fingerprint (SHA-256 of the DER certificate, base64url) of the own authority, when the certificate comes from it.
     pub authority: Option<String>,
 }
 
+/// The same certificate for those who come by TLS 1.3, and for those who may come by TLS 1.2 too.
+#[derive(Clone)]
+struct Acceptors {
+    newest: TlsAcceptor,
+    older: TlsAcceptor,
+}
+
+/// Which versions of TLS are spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Versions {
+    /// 1.3 alone.
+    Newest,
+    /// 1.2 as well.
+    Older,
+}
+
 impl Tls {
-    fn new(acceptor: TlsAcceptor, authority: Option<String>) -> Self {
-        Self { acceptor: Arc::new(RwLock::new(acceptor)), authority }
+    fn new(acceptors: Acceptors, authority: Option<String>) -> Self {
+        Self { acceptors: Arc::new(RwLock::new(acceptors)), authority }
     }
 
     /// Makes connections private, with the certificate of now.
     #[must_use]
-    pub fn acceptor(&self) -> TlsAcceptor {
-        self.acceptor.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn acceptor(&self, versions: Versions) -> TlsAcceptor {
+        let acceptors = self.acceptors.read().unwrap_or_else(PoisonError::into_inner);
+        match versions {
+            Versions::Newest => acceptors.newest.clone(),
+            Versions::Older => acceptors.older.clone(),
+        }
     }
 
-    fn replace(&self, acceptor: TlsAcceptor) {
-        *self.acceptor.write().unwrap_or_else(PoisonError::into_inner) = acceptor;
+    fn replace(&self, acceptors: Acceptors) {
+        *self.acceptors.write().unwrap_or_else(PoisonError::into_inner) = acceptors;
     }
 
     /// Looks at given files `every` so often and reads them again when they changed, for as long as it is polled; an own
@@ -97,8 +120,8 @@ impl Tls {
                 tokio::task::spawn_blocking(move || look(&certificate, &key, before.as_ref()));
             let Ok((now, read)) = looked.await else { continue };
             match read {
-                Some(Ok(acceptor)) => {
-                    self.replace(acceptor);
+                Some(Ok(acceptors)) => {
+                    self.replace(acceptors);
                     if seen.is_some() {
                         tracing::info!("the certificate changed; new connections get the new one");
                     }
@@ -121,7 +144,7 @@ fn look(
     certificate: &Path,
     key: &Path,
     before: Option<&Stamps>,
-) -> (Stamps, Option<Result<TlsAcceptor, Error>>) {
+) -> (Stamps, Option<Result<Acceptors, Error>>) {
     let stamp = |path: &Path| {
         let found = std::fs::metadata(path).ok()?;
         Some((found.ino(), found.len(), found.modified().ok()?))
@@ -160,20 +183,39 @@ fn given(settings: &Settings) -> Result<Option<Tls>, Error> {
     Ok(Some(Tls::new(read_given(certificate, key)?, None)))
 }
 
-fn read_given(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Error> {
+fn read_given(certificate: &Path, key: &Path) -> Result<Acceptors, Error> {
     let chain = certificates(certificate)?;
+    refuse_readable(key)?;
     let key = PrivateKeyDer::from_pem_slice(&read(key)?)
         .map_err(|_| Error::Pem { path: key.to_owned(), wanted: "a private key" })?;
-    acceptor(chain, key)
+    acceptors(chain, key)
+}
+
+fn acceptors(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Acceptors, Error> {
+    let newest = acceptor(chain.clone(), key.clone_key(), &[&rustls::version::TLS13])?;
+    Ok(Acceptors { newest, older: acceptor(chain, key, rustls::ALL_VERSIONS)? })
+}
+
+/// A key that others may read is no secret any more; nobody shall find out later.
+fn refuse_readable(path: &Path) -> Result<(), Error> {
+    let is_readable = secret::readable_by_others(path);
+    match is_readable.map_err(|source| Error::File { path: path.to_owned(), source })? {
+        true => Err(Error::Readable(path.to_owned())),
+        false => Ok(()),
+    }
 }
 
 fn acceptor(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
+    versions: &[&'static rustls::SupportedProtocolVersion],
 ) -> Result<TlsAcceptor, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
+        .with_protocol_versions(versions)?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -226,6 +268,7 @@ fn internal(dir: &Path, names: Vec<String>) -> Result<Tls, Error> {
     let authority = certificates(&path)?.into_iter().next();
     let authority = authority.ok_or(Error::Pem { path, wanted: "a certificate" })?;
     let path = dir.join(AUTHORITY_KEY);
+    refuse_readable(&path)?;
     let text = String::from_utf8(read(&path)?)
         .map_err(|_| Error::Pem { path, wanted: "a private key" })?;
     let issuer = Issuer::new(authority_params()?, KeyPair::from_pem(&text)?);
@@ -235,7 +278,7 @@ fn internal(dir: &Path, names: Vec<String>) -> Result<Tls, Error> {
     let fingerprint = URL_SAFE_NO_PAD.encode(Sha256::digest(&authority));
     let chain = vec![certificate.der().clone(), authority];
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    Ok(Tls::new(acceptor(chain, key)?, Some(fingerprint)))
+    Ok(Tls::new(acceptors(chain, key)?, Some(fingerprint)))
 }
 
 /// Key first: a certificate without its key is never left behind.
@@ -299,23 +342,71 @@ mod tests {
         let key = KeyPair::generate().unwrap();
         let certificate = leaf_params(vec!["localhost".into()]).unwrap().self_signed(&key).unwrap();
         std::fs::write(dir.join("cert.pem"), certificate.pem()).unwrap();
-        std::fs::write(dir.join("key.pem"), key.serialize_pem()).unwrap();
+        let pem = key.serialize_pem();
+        secret::write_private(&dir.join("key.pem"), pem.as_bytes()).unwrap();
         certificate.der().clone()
     }
 
     /// Whether a client that trusts this certificate alone gets through.
     async fn serves(tls: &Tls, certificate: &CertificateDer<'static>) -> bool {
+        comes_by(tls.acceptor(Versions::Newest), certificate, rustls::ALL_VERSIONS).await
+    }
+
+    async fn comes_by(
+        acceptor: TlsAcceptor,
+        certificate: &CertificateDer<'static>,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> bool {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(certificate.clone()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let client = rustls::ClientConfig::builder_with_provider(provider);
-        let client = client.with_safe_default_protocol_versions().unwrap();
+        let client = client.with_protocol_versions(versions).unwrap();
         let client = client.with_root_certificates(roots).with_no_client_auth();
         let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let name = "localhost".try_into().unwrap();
-        let (acceptor, connecting) = (tls.acceptor(), connector.connect(name, theirs));
+        let connecting = connector.connect(name, theirs);
         tokio::join!(acceptor.accept(ours), connecting).1.is_ok()
+    }
+
+    #[tokio::test]
+    async fn only_the_newest_tls_is_spoken_unless_people_are_allowed_an_older_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let certificate = write_pair(dir.path());
+        let pair = read_given(&dir.path().join("cert.pem"), &dir.path().join("key.pem"));
+        let tls = Tls::new(pair.unwrap(), None);
+        let (old, new) = (&[&rustls::version::TLS12], &[&rustls::version::TLS13]);
+        for (versions, spoken, good) in [
+            (Versions::Newest, new, true),
+            (Versions::Newest, old, false),
+            (Versions::Older, new, true),
+            (Versions::Older, old, true),
+        ] {
+            let through = comes_by(tls.acceptor(versions), &certificate, spoken).await;
+            assert_eq!(through, good, "{versions:?} {spoken:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_others_may_read_is_refused_with_its_name_and_the_cure() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        write_pair(dir.path());
+        let mut settings = Settings::default();
+        settings.tls.certificate = Some(dir.path().join("cert.pem"));
+        settings.tls.key = Some(dir.path().join("key.pem"));
+        for mode in [0o644, 0o640, 0o604] {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(dir.path().join("key.pem"), mode).unwrap();
+            let refused = check(&settings).unwrap_err().to_string();
+            assert!(refused.contains("key.pem") && refused.contains("chmod 600"), "{refused}");
+        }
+        internal(dir.path(), vec!["localhost".into()]).unwrap();
+        let open = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(dir.path().join(AUTHORITY_KEY), open).unwrap();
+        let refused = internal(dir.path(), vec!["localhost".into()]).err().unwrap().to_string();
+        assert!(refused.contains(AUTHORITY_KEY), "{refused}");
     }
 
     #[tokio::test]

@@ -28,6 +28,7 @@ pub mod openapi;
 mod operations;
 mod page;
 mod plugins;
+mod rate;
 mod rights;
 pub mod routes;
 mod services;
@@ -59,10 +60,24 @@ pub const MAX_BODY: usize = 1024 * 1024;
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub std::net::SocketAddr);
 
+/// Marks a request that came by TLS 1.2.
+#[derive(Debug, Clone, Copy)]
+pub struct Older;
+
+/// The boards' own routes, which TLS 1.2 does not reach.
+async fn refuse_older(request: axum::extract::Request, next: middleware::Next) -> Response {
+    if request.extensions().get::<Older>().is_some() {
+        let text = "boards connect by TLS 1.3; update the agent or what stands in between\n";
+        return (StatusCode::FORBIDDEN, text).into_response();
+    }
+    next.run(request).await
+}
+
 /// Everything that is served on the public port. The boards' own routes are outside the frame: they leave HTTP at once.
 pub fn router(cloud: Cloud) -> Router {
     let counters = Arc::new(metrics::Counters::default());
     let frame = frame::Frame::new(&cloud, Arc::clone(&counters));
+    let rates = Arc::new(rate::Rates::new(&cloud.settings.limits));
     routes::router()
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
@@ -73,9 +88,9 @@ pub fn router(cloud: Cloud) -> Router {
         .layer(Extension(terminals::Places::default()))
         .layer(Extension(events::Tail::default()))
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn_with_state((cloud.clone(), rates), rate::limit))
         .layer(middleware::from_fn_with_state(frame, frame::frame))
-        .merge(wamp::routes())
-        .merge(tunnel::routes())
+        .merge(wamp::routes().merge(tunnel::routes()).layer(middleware::from_fn(refuse_older)))
         .with_state(cloud)
 }
 

@@ -4,14 +4,15 @@
 //! client that is slow to shake hands or to send its head is cut; at shutdown each connection finishes the request it is at.
 
 use super::stream::{Io, Stream};
-use crate::http::Peer;
-use crate::tls::Tls;
+use crate::http::{Older, Peer};
+use crate::tls::{Tls, Versions};
 use axum::Router;
 use base::tasks::Shutdown;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, server::conn::http1};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ProtocolVersion;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,7 @@ pub(super) struct Acceptor {
     pub(super) listener: TcpListener,
     pub(super) tls: Option<Tls>,
     pub(super) router: Router,
+    pub(super) versions: Versions,
     pub(super) connections: u32,
     pub(super) shutdown: Shutdown,
 }
@@ -54,6 +56,7 @@ impl Acceptor {
                     Ok((io, peer)) => {
                         let connection = Connection {
                             tls: self.tls.clone(),
+                            versions: self.versions,
                             router: self.router.clone(),
                             shutdown: self.shutdown.clone(),
                             peer,
@@ -61,7 +64,8 @@ impl Acceptor {
                         running.spawn(async move {
                             let _ = io.set_nodelay(true);
                             if let Some(io) = connection.encrypt(io).await {
-                                connection.speak(Stream::new(io, place)).await;
+                                let spoken = spoken(&io);
+                                connection.speak(Stream::new(io, place), spoken).await;
                             }
                         });
                     }
@@ -78,8 +82,21 @@ impl Acceptor {
     }
 }
 
+/// What is spoken below; plain text, where it is allowed, is nobody's older version.
+fn spoken(io: &Io) -> Versions {
+    match io {
+        Io::Encrypted(io)
+            if io.get_ref().1.protocol_version() == Some(ProtocolVersion::TLSv1_2) =>
+        {
+            Versions::Older
+        }
+        Io::Encrypted(_) | Io::Plain(_) => Versions::Newest,
+    }
+}
+
 struct Connection {
     tls: Option<Tls>,
+    versions: Versions,
     router: Router,
     shutdown: Shutdown,
     peer: SocketAddr,
@@ -88,7 +105,7 @@ struct Connection {
 impl Connection {
     async fn encrypt(&self, io: TcpStream) -> Option<Io> {
         let Some(tls) = &self.tls else { return Some(Io::Plain(io)) };
-        let handshake = tokio::time::timeout(TLS_TIMEOUT, tls.acceptor().accept(io));
+        let handshake = tokio::time::timeout(TLS_TIMEOUT, tls.acceptor(self.versions).accept(io));
         match self.shutdown.until(handshake).await? {
             Ok(Ok(io)) => Some(Io::Encrypted(Box::new(io))),
             Ok(Err(error)) => {
@@ -102,10 +119,13 @@ impl Connection {
         }
     }
 
-    async fn speak(self, io: Stream) {
+    async fn speak(self, io: Stream, spoken: Versions) {
         let Self { router, shutdown, peer, .. } = self;
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
+            if spoken == Versions::Older {
+                request.extensions_mut().insert(Older);
+            }
             router.clone().oneshot(request)
         });
         let connection = http1::Builder::new()

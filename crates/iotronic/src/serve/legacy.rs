@@ -8,7 +8,7 @@ use super::stream::Io;
 use crate::boards::MAX_MESSAGE;
 use crate::cloud::Cloud;
 use crate::settings::Settings;
-use crate::tls::Tls;
+use crate::tls::{Tls, Versions};
 use base::tasks::Shutdown;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -128,7 +128,7 @@ impl Door {
 
 async fn encrypt(tls: Option<Tls>, io: TcpStream, peer: SocketAddr) -> Option<Io> {
     let Some(tls) = tls else { return Some(Io::Plain(io)) };
-    match tokio::time::timeout(TLS_TIMEOUT, tls.acceptor().accept(io)).await {
+    match tokio::time::timeout(TLS_TIMEOUT, tls.acceptor(Versions::Older).accept(io)).await {
         Ok(Ok(io)) => Some(Io::Encrypted(Box::new(io))),
         Ok(Err(error)) => {
             tracing::debug!(%peer, %error, "a TLS handshake failed");

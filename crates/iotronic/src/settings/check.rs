@@ -86,6 +86,8 @@ impl Settings {
             ("limits.connections_per_service", self.limits.connections_per_service.into()),
             ("limits.enrolling", self.limits.enrolling.into()),
             ("limits.enrolling_per_address", self.limits.enrolling_per_address.into()),
+            ("limits.requests_per_s", self.limits.requests_per_s.into()),
+            ("limits.requests_burst", self.limits.requests_burst.into()),
             ("limits.request_s", self.limits.request_s),
         ];
         if let Some((key, _)) = positive.into_iter().find(|(_, value)| *value == 0) {

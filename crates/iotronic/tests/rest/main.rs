@@ -19,6 +19,7 @@ mod identity_people;
 mod identity_programs;
 mod identity_tokens;
 mod lapses;
+mod limits;
 mod load;
 #[path = "../boards/machine.rs"]
 #[allow(dead_code, reason = "shared with the tests of boards, which use all of it")]

@@ -5,6 +5,7 @@
 
 mod architecture;
 mod arrows;
+mod claims;
 mod code;
 mod manifests;
 mod sources;
@@ -44,11 +45,12 @@ impl fmt::Display for Finding {
 
 type Rule = fn(&Tree) -> Vec<Finding>;
 
-const RULES: [(&str, Rule); 5] = [
+const RULES: [(&str, Rule); 6] = [
     ("arrows point down as drawn", arrows::check),
     ("sources open with their purpose, unsafe stays where it is declared", sources::check),
     ("dependencies stand in the root with a reason", manifests::check),
     ("nothing is left open", words::check_left_open),
+    ("what is claimed about security is shown by tests", claims::check),
     ("nothing names this machine or a foreign registry", words::check_foreign),
 ];
 
