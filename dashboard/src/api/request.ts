@@ -28,6 +28,11 @@ export function useCsrf(word: string): void {
   csrf = word;
 }
 
+/** Says that the session is over, for whoever learnt it in another way than by an answer. */
+export function signedOut(): void {
+  onSignedOut();
+}
+
 /** Called when an answer says that the session is over. */
 export function whenSignedOut(listener: Listener): void {
   onSignedOut = listener;

@@ -92,7 +92,7 @@ class SessionState {
     this.current = session;
     this.ended = false;
     this.failure = undefined;
-    live.start();
+    live.start(`${session.user.id}@${session.project.id}`);
   }
 }
 

@@ -1,10 +1,9 @@
 // The one event stream of the page. Stores and screens subscribe here; nothing polls.
-// A page that nobody looks at lets go of its stream after a while and catches up, without a gap, when it is looked at again.
+// Deliberately not here: how pages share it, and when it is let go of (see `hub`).
 import type { CloudEvent } from '../api/types';
-import { Stream, type StreamState } from './stream';
-
-/** How long a hidden page keeps its stream: a browser gives one origin few connections. */
-const HIDDEN_MS = 60_000;
+import type { Feed } from './hub';
+import { feed } from './shared';
+import type { StreamState } from './stream';
 
 type Listener = (event: CloudEvent) => void;
 /** Why a thing on screen is read anew: events were missed, or the cloud is back and only what failed need be. */
@@ -18,16 +17,18 @@ class Live {
   lost = $state(false);
   private readonly listeners = new Set<Listener>();
   private readonly resyncs = new Set<Resync>();
-  private stream: Stream | undefined;
+  private stream: Feed | undefined;
+  private who = '';
   private losing: ReturnType<typeof setTimeout> | undefined;
-  private hiding: ReturnType<typeof setTimeout> | undefined;
   private following: (() => void)[] = [];
   private wasOpen = false;
 
-  /** Follows the events of the project signed in to, from now on. */
-  start(): void {
+  /** Follows the events of the project signed in to, from now on; `who` tells people and projects apart. */
+  start(who = this.who): void {
     this.stop();
-    const stream = new Stream('/v2/events', {
+    this.who = who;
+    this.state = 'connecting';
+    const stream: Feed = feed(who, {
       frame: (frame) => {
         if (frame.event === 'gap') this.resync();
         else this.hear(frame.data);
@@ -37,14 +38,12 @@ class Live {
     this.stream = stream;
     this.wasOpen = false;
     stream.open();
-    document.addEventListener('visibilitychange', this.seen);
     window.addEventListener('online', this.seen);
   }
 
   stop(): void {
     this.stream?.close();
     this.stream = undefined;
-    document.removeEventListener('visibilitychange', this.seen);
     window.removeEventListener('online', this.seen);
   }
 
@@ -103,15 +102,7 @@ class Live {
     this.wasOpen = true;
   }
 
-  private readonly seen = (): void => {
-    clearTimeout(this.hiding);
-    if (document.visibilityState === 'hidden') {
-      this.hiding = setTimeout(() => this.stream?.close(), HIDDEN_MS);
-    } else {
-      this.stream?.open();
-      this.stream?.hurry();
-    }
-  };
+  private readonly seen = (): void => this.hurry();
 }
 
 export const live = new Live();

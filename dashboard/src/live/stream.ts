@@ -8,6 +8,9 @@ const LONGEST_PAUSE_MS = 8_000;
 /** The cloud sends a comment after 15 s of silence; after this much the connection is dead. */
 const SILENCE_MS = 40_000;
 
+/** How long a page that nobody looks at keeps a stream of its own: a browser gives one origin few connections. */
+const HIDDEN_MS = 10_000;
+
 export type StreamState = 'connecting' | 'open' | 'lost' | 'refused' | 'closed';
 
 export interface Handlers {
@@ -21,6 +24,8 @@ export class Stream {
   private wake: (() => void) | undefined;
   private pause = FIRST_PAUSE_MS;
   private running = false;
+  /** Which opening it is: an earlier one that is still on its way out must not go on. */
+  private turn = 0;
 
   constructor(
     private readonly to: string,
@@ -30,7 +35,8 @@ export class Stream {
   open(): void {
     if (this.running) return;
     this.running = true;
-    void this.run();
+    this.turn += 1;
+    void this.run(this.turn);
   }
 
   /** Ends it; `open` resumes after the last id. */
@@ -50,11 +56,12 @@ export class Stream {
     this.wake?.();
   }
 
-  private async run(): Promise<void> {
+  private async run(turn: number): Promise<void> {
+    const goesOn = (): boolean => this.running && this.turn === turn;
     this.handlers.state('connecting');
-    while (this.running) {
+    while (goesOn()) {
       const failure = await this.once();
-      if (!this.running) break;
+      if (!goesOn()) break;
       if (failure && refuses(failure)) {
         this.running = false;
         this.handlers.state('refused', failure);
@@ -63,7 +70,8 @@ export class Stream {
       this.handlers.state('lost', failure);
       await this.rest();
     }
-    this.handlers.state('closed');
+    // Whoever opened it again meanwhile hears of that one.
+    if (this.turn === turn) this.handlers.state('closed');
   }
 
   /** One connection, from its opening to its end. */
@@ -118,6 +126,32 @@ export class Stream {
     });
     this.wake = undefined;
   }
+}
+
+/** Has a stream open while the page is looked at, until the returned function is called; `again` is told when it reopens. */
+export function whileSeen(stream: Stream, again: () => void = () => {}): () => void {
+  let hiding: ReturnType<typeof setTimeout> | undefined;
+  let isLetGo = false;
+  const seen = (): void => {
+    clearTimeout(hiding);
+    if (document.visibilityState === 'hidden') {
+      hiding = setTimeout(() => {
+        isLetGo = true;
+        stream.close();
+      }, HIDDEN_MS);
+    } else if (isLetGo) {
+      isLetGo = false;
+      stream.open();
+      again();
+    }
+  };
+  stream.open();
+  document.addEventListener('visibilitychange', seen);
+  return () => {
+    clearTimeout(hiding);
+    document.removeEventListener('visibilitychange', seen);
+    stream.close();
+  };
 }
 
 /** Asking again would get the same answer. */

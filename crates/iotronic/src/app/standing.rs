@@ -22,21 +22,23 @@ pub struct Standing {
     caller: Caller,
     said: Statement,
     board: BoardId,
-    /// When the sign-in ends.
-    until: Timestamp,
+    end: End,
+}
+
+/// When a sign-in ends, whatever else happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// At this moment.
+    At(Timestamp),
+    /// With the session, which its page prolongs by being used.
+    WithSession,
 }
 
 impl Standing {
-    /// To do with `board` what the caller came for, by its sign-in, until that ends.
+    /// To do with `board` what the caller came for, by its sign-in.
     #[must_use]
-    pub fn new(
-        cloud: &Cloud,
-        caller: Caller,
-        said: Statement,
-        board: BoardId,
-        until: Timestamp,
-    ) -> Self {
-        Self { cloud: cloud.clone(), caller, said, board, until }
+    pub fn new(cloud: &Cloud, caller: Caller, said: Statement, board: BoardId, end: End) -> Self {
+        Self { cloud: cloud.clone(), caller, said, board, end }
     }
 
     /// Waits until it is lost; why.
@@ -68,7 +70,11 @@ impl Standing {
     pub async fn check(&self) -> Result<Timestamp, Fault> {
         let over = |kind, text: &str| Err(Fault::new(kind, text));
         let (cloud, now) = (&self.cloud, self.cloud.now());
-        if now >= self.until {
+        let until = match self.end {
+            End::At(moment) => moment,
+            End::WithSession => cloud.sign_in.session_end(&self.said),
+        };
+        if now >= until {
             return over(Kind::Unauthenticated, "your sign-in has expired; sign in again");
         }
         let grant = match cloud.sign_in.grant(&cloud.store, &self.said, now).await {
@@ -79,8 +85,8 @@ impl Standing {
         };
         let caller = Caller::about_a_board(grant, self.caller.action());
         match basis(cloud, &caller, self.board).await {
-            Ok(Basis::Roles) => Ok(self.until),
-            Ok(Basis::Delegation(_, end)) => Ok(self.until.min(end)),
+            Ok(Basis::Roles) => Ok(until),
+            Ok(Basis::Delegation(_, end)) => Ok(until.min(end)),
             Err(error) if error.kind() != Kind::NotFound => {
                 over(error.kind(), &format!("your rights have changed: {error}"))
             }

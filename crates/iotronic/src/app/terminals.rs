@@ -5,10 +5,9 @@
 //! the board lets anybody in at all, which its owner decides there.
 
 use crate::app::access::{Basis, Caller};
-use crate::app::standing::Standing;
+use crate::app::standing::{End, Standing};
 use crate::app::{Error, boards, devices};
 use crate::cloud::Cloud;
-use crate::identity::sessions::stream_end;
 use crate::identity::tokens::Statement;
 use model::audit::ActorKind;
 use model::board::Status;
@@ -180,8 +179,7 @@ impl Terminal {
     #[must_use]
     pub fn standing(&self) -> Standing {
         let Asked { cloud, caller, said, board, .. } = &self.asked;
-        let until = stream_end(said, cloud.token_life());
-        Standing::new(cloud, caller.clone(), said.clone(), board.id, until)
+        Standing::new(cloud, caller.clone(), said.clone(), board.id, End::WithSession)
     }
 
     /// Writes its end into the event log and the audit.

@@ -3,7 +3,8 @@
 //! Browsers send cookies along whoever made the page, so a cookie alone changes nothing: a change must carry the word that
 //! only our own pages can read (`X-CSRF-Token`) and may not come from a foreign page; a WebSocket, which cannot carry the word,
 //! must come from an own page. Scripts cannot read the cookie, and browsers do not send it on behalf of other sites.
-//! Over https its name has the prefix `__Host-`, so that no plain-text page of the same host can plant another one.
+//! Its name carries the port of the cloud, because browsers give cookies of one host to all its ports: two clouds on one host
+//! would sign each other's people out. Over https its name has the prefix `__Host-`, so that no plain-text page of the same host can plant another one.
 //! Deliberately not here: who is signed in (see `session`).
 
 use crate::cloud::Cloud;
@@ -109,8 +110,18 @@ pub(crate) fn foreign() -> Failure {
     )
 }
 
-fn name(cloud: &Cloud) -> &'static str {
-    if is_encrypted(cloud) { NAME_OVER_HTTPS } else { NAME }
+fn name(cloud: &Cloud) -> String {
+    let name = if is_encrypted(cloud) { NAME_OVER_HTTPS } else { NAME };
+    match port(&cloud.public_url) {
+        Some(port) => format!("{name}_{port}"),
+        None => name.to_owned(),
+    }
+}
+
+/// The port that a URL names.
+fn port(url: &str) -> Option<u16> {
+    let authority = url.split_once("://")?.1.split('/').next()?;
+    authority.rsplit_once(':')?.1.parse().ok()
 }
 
 fn is_encrypted(cloud: &Cloud) -> bool {
@@ -156,5 +167,26 @@ fn more_time(cloud: &Cloud, request: &Request) -> Option<Statement> {
         return None;
     }
     let said = cloud.tokens.read(token(cloud, request.headers())?, cloud.now()).ok()?;
-    renewed(&said, cloud.now(), cloud.token_life())
+    let more = renewed(&said, cloud.now(), cloud.token_life())?;
+    cloud.sign_in.prolong(&more, cloud.now());
+    Some(more)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::port;
+
+    #[test]
+    fn the_port_of_a_url_is_found_and_nothing_else_is_taken_for_one() {
+        for (url, found) in [
+            ("http://127.0.0.1:8812", Some(8812)),
+            ("https://cloud.example:8443/s4t", Some(8443)),
+            ("http://[::1]:80", Some(80)),
+            ("http://[::1]", None),
+            ("https://cloud.example/a:1", None),
+            ("nonsense", None),
+        ] {
+            assert_eq!(port(url), found, "{url}");
+        }
+    }
 }

@@ -48,7 +48,7 @@ pub(crate) async fn list(
     headers: HeaderMap,
 ) -> Answer {
     if sse::wants_stream(&headers) {
-        let place = places.take()?;
+        let place = places.take(&said.user)?;
         let after = match sse::last_event_id(&headers) {
             Some(id) => {
                 Some(id.parse().map_err(|_| wrong("last-event-id is not a number of an event"))?)

@@ -3,7 +3,7 @@
 //! The stream ends as that of events does: with its token, or with the right to look.
 
 use crate::app::access::Caller;
-use crate::app::standing::Standing;
+use crate::app::standing::{End, Standing};
 use crate::app::{boards, load};
 use crate::cloud::Cloud;
 use crate::http::answer::Answer;
@@ -39,9 +39,9 @@ pub(crate) async fn read(
     if sse::wants_stream(&headers) {
         let board = boards::get(&cloud, &caller, &board).await?;
         let reports = cloud.boards.follow_load(board.id);
-        let place = places.take()?;
+        let place = places.take(&said.user)?;
         let until = stream_end(&said, cloud.token_life());
-        let standing = Standing::new(&cloud, caller, said, board.id, until);
+        let standing = Standing::new(&cloud, caller, said, board.id, End::At(until));
         return Ok(sse::answer(follow(Follower { cloud, standing, reports, _place: place })));
     }
     let hours = within("hours", reading.hours, DEFAULT_HOURS, 1..=MAX_HOURS)?;

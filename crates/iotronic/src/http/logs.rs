@@ -4,7 +4,7 @@
 //! stream stays open and goes on where it stopped.
 
 use crate::app::access::Caller;
-use crate::app::standing::Standing;
+use crate::app::standing::{End, Standing};
 use crate::app::{boards, devices, injections};
 use crate::cloud::Cloud;
 use crate::http::answer::{Answer, Failure};
@@ -104,7 +104,7 @@ impl Log {
         if reading.follow != Some(true) {
             return Ok(Json(first).into_response());
         }
-        let place = places.take()?;
+        let place = places.take(&self.said.user)?;
         Ok(sse::answer(self.follow(first, limit, place)))
     }
 
@@ -128,7 +128,7 @@ impl Log {
     fn standing(&self) -> Standing {
         let until = stream_end(&self.said, self.cloud.token_life());
         let (caller, said) = (self.caller.clone(), self.said.clone());
-        Standing::new(&self.cloud, caller, said, self.board.id, until)
+        Standing::new(&self.cloud, caller, said, self.board.id, End::At(until))
     }
 
     /// Waits until something happens to some board, or for a while.

@@ -6,6 +6,7 @@
 mod bootstrap;
 pub mod grants;
 pub mod passwords;
+mod prolonged;
 pub mod reset;
 pub mod revoked;
 pub mod sessions;

@@ -4,6 +4,7 @@
 
 use crate::identity::grants::{Grant, Grants, found};
 use crate::identity::passwords::{Busy, Passwords};
+use crate::identity::prolonged::Prolonged;
 use crate::identity::revoked::Revoked;
 use crate::identity::sessions::last_moment;
 use crate::identity::throttle::Throttle;
@@ -37,6 +38,7 @@ struct Inner {
     throttle: Throttle,
     grants: Grants,
     revoked: Revoked,
+    prolonged: Prolonged,
     changes: watch::Sender<u64>,
 }
 
@@ -155,6 +157,17 @@ impl SignIn {
         let done = self.0.revoked.add(store, said.audit, last_moment(said), now).await;
         self.tell();
         done
+    }
+
+    /// Remembers that a session has more time.
+    pub fn prolong(&self, more: &Statement, now: Timestamp) {
+        self.0.prolonged.add(more, now);
+    }
+
+    /// When the session ends of which this is a token.
+    #[must_use]
+    pub fn session_end(&self, said: &Statement) -> Timestamp {
+        self.0.prolonged.end(said)
     }
 
     /// What a token's bearer is and may do now; none when that is nothing any more.

@@ -45,7 +45,7 @@ impl Page {
             audit: [3; 16],
         };
         let tokens = &world.cloud().tokens;
-        let cookie = format!("s4t_session={}", tokens.make(&said));
+        let cookie = format!("{}={}", name(world), tokens.make(&said));
         Self { cookie, csrf: tokens.csrf(&said), body: Value::Null }
     }
 
@@ -98,13 +98,19 @@ async fn second_project(world: &World, page: &Page, name: &str) -> String {
     id.to_string()
 }
 
+/// What the cookie of a cloud is called: browsers give cookies of one host to all its ports.
+fn name(world: &World) -> String {
+    let port = world.cloud().public_url.rsplit_once(':').unwrap().1;
+    port.parse::<u16>().map_or("s4t_session".into(), |port| format!("s4t_session_{port}"))
+}
+
 #[tokio::test]
 async fn signing_in_sets_a_cookie_that_scripts_cannot_read_and_other_sites_do_not_send() {
     let world = World::start().await;
     let answer = sign_in(&world, json!({ "user": "admin", "password": world.password })).await;
     let cookie = answer.header("set-cookie").to_owned();
     let (pair, terms) = cookie.split_once("; ").unwrap();
-    assert!(pair.starts_with("s4t_session=") && pair.len() > 60, "{pair}");
+    assert!(pair.starts_with(&format!("{}=", name(&world))) && pair.len() > 60, "{pair}");
     assert_eq!(terms, format!("Max-Age={LIFE}; Path=/; HttpOnly; SameSite=Strict"));
     assert!(!answer.text.contains(pair.split_once('=').unwrap().1), "the body has the token");
     let page = Page::of(answer, 201);
@@ -276,12 +282,27 @@ async fn the_cookie_is_found_among_others_and_garbage_is_no_session() {
         world.send(request(None, Method::GET, SESSION, None, &[("cookie", cookie)])).await
     };
     get(&format!("theme=dark; x; =;{}; a=b", page.cookie)).await.expect(200);
-    for cookie in
-        ["", "s4t_session", "s4t_session=", "s4t_session=nonsense", "x_s4t_session=a", "=="]
-    {
-        let answer = get(cookie).await;
+    for cookie in ["", "N", "N=", "N=nonsense", "x_N=a", "=="] {
+        let answer = get(&cookie.replace('N', &name(&world))).await;
         assert!(answer.headers.contains_key("www-authenticate"));
         answer.expect(401);
+    }
+}
+
+#[tokio::test]
+async fn two_clouds_on_one_host_keep_their_people_apart() {
+    let start = async |url: &str| {
+        let url = url.to_owned();
+        World::with(move |settings| settings.public_url = url).await
+    };
+    let [one, other] = [start("http://localhost:8812").await, start("http://localhost:8813").await];
+    let pages = [Page::sign_in(&one).await, Page::sign_in(&other).await];
+    // A browser sends both cookies to both.
+    let both = format!("{}; {}", pages[0].cookie, pages[1].cookie);
+    for (world, page) in [(&one, &pages[0]), (&other, &pages[1])] {
+        let headers = [("cookie", both.as_str())];
+        let seen = world.send(request(None, Method::GET, SESSION, None, &headers)).await;
+        assert_eq!(seen.expect(200)["csrf"], page.csrf);
     }
 }
 
@@ -357,7 +378,8 @@ async fn signing_out_ends_the_session_with_its_renewals_and_is_never_an_error() 
     let word = [("x-csrf-token", page.csrf.as_str())];
     let answer = page.ask(&world, Method::DELETE, SESSION, &word).await;
     let cookie = answer.header("set-cookie").to_owned();
-    assert_eq!(cookie, "s4t_session=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict");
+    let cleared = "=; Max-Age=0; Path=/; HttpOnly; SameSite=Strict";
+    assert_eq!(cookie, name(&world) + cleared);
     answer.expect(204);
     for cookie in [page.cookie.as_str(), renewed.as_str()] {
         let asked = [("cookie", cookie)];
