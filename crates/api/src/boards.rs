@@ -89,6 +89,12 @@ pub struct Filter {
     /// Only boards with these labels: `kind=lamp,zone in (north|east),!broken`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
+    /// Only boards that have this plugin (id or name).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<String>,
+    /// Only boards on which this service is open (id or name).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
     /// Only boards whose name contains this text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,

@@ -139,6 +139,12 @@ pub(crate) struct List {
     /// Only boards of this fleet.
     #[arg(long)]
     fleet: Option<String>,
+    /// Only boards that have this plugin.
+    #[arg(long)]
+    plugin: Option<String>,
+    /// Only boards on which this service is open.
+    #[arg(long)]
+    service: Option<String>,
     /// Only boards whose name contains this text.
     #[arg(long)]
     text: Option<String>,
@@ -288,6 +294,8 @@ impl List {
             .add("selector", self.selector)
             .add("status", self.status.map(|status| status.word().to_owned()))
             .add("fleet", self.fleet)
+            .add("plugin", self.plugin)
+            .add("service", self.service)
             .add("text", self.text);
         out.list(&all_pages::<Value>(session, PATH, query, self.limit)?, COLUMNS)
     }

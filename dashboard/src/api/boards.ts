@@ -7,6 +7,13 @@ export function each(seen: (items: Summary[]) => void, signal?: AbortSignal): Pr
   return pages<Summary>('/v2/boards', signal ? { signal } : {}, seen);
 }
 
+/** The boards that have a plugin, or on which a service is open. */
+export async function having(what: { plugin: string } | { service: string }): Promise<Summary[]> {
+  const items: Summary[] = [];
+  await pages<Summary>('/v2/boards', { query: what }, (some) => items.push(...some));
+  return items;
+}
+
 export function show(board: string): Promise<Board> {
   return ask(path('boards', board));
 }

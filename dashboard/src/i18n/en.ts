@@ -54,6 +54,7 @@ export const en = {
     cluster: (count: number) => many(count, 'board', 'boards'), label: 'Map of boards',
   },
   boards: {
+    noneHas: 'No board has it.', more: (count: number) => `and ${many(count, 'more', 'more')}`,
     title: 'Boards',
     count: (shown: number, all: number) => (shown === all ? many(all, 'board', 'boards') : `${many(shown, 'board', 'boards')} of ${new Intl.NumberFormat('en-GB').format(all)}`),
     add: 'Add a board', filter: 'Filter by name or label', selector: 'Label selector',
@@ -168,7 +169,8 @@ export const en = {
     name: 'Name of the board', namePrefix: 'Beginning of the boards\' names', one: 'One board', several: 'Several boards',
     uses: 'How many boards', fleet: 'Fleet', labels: 'Labels', labelsHint: 'key=value, one a line', expires: 'Valid for',
     lifetimes: { hour: 'One hour', day: 'One day', week: 'One week', month: 'One month' }, make: 'Make the claim',
-    step1: 'Install the agent', step1Text: 'Once for each device, from the package that belongs to this cloud.', step2: 'Enrol it',
+    step1: 'Install the agent', step1Text: 'Once for each device, from the package that belongs to this cloud; the operator has it.',
+    packages: { deb: 'Debian, Raspberry Pi OS, Ubuntu', tar: 'Other Linux' }, install: 'Line that installs the agent', step2: 'Enrol it',
     step2Text: 'Run this on the device. It is shown only now.', step3: 'Watch it come online', waiting: 'Waiting for the device',
     waitingText: 'This page sees it at once. You may leave: the claim stays valid.', enrolled: 'Enrolled; waiting for its first connection',
     online: (name: string) => `${name} is online`, openBoard: 'Open the board', another: 'Add another', qr: 'QR code of the claim',
@@ -178,6 +180,7 @@ export const en = {
     joined: (count: number, uses: number) => `${count} of ${uses} enrolled`,
   },
   plugins: {
+    onBoards: 'On these boards',
     title: 'Plugins', new: 'New plugin', emptyTitle: 'No plugins yet',
     emptyText: 'A plugin is code for boards, in Python or JavaScript: write it here, inject it into any number of boards, call it and read its log.',
     language: 'Language', mode: 'Mode', visibility: 'Who may use it',
@@ -201,6 +204,7 @@ export const en = {
     parametersHint: 'What a call or start takes when it names none.',
   },
   services: {
+    onBoards: 'Open on these boards',
     title: 'Services', new: 'New service', emptyTitle: 'No services yet',
     emptyText: 'A service names something that listens on boards: SSH on port 22, a web page on port 80. Open it on a board and it gets a public address.',
     port: 'Port on the board', protocol: 'Protocol', saved: 'Service saved',

@@ -57,6 +57,7 @@ export const it: Dictionary = {
     cluster: (count) => many(count, 'board', 'board'), label: 'Mappa delle board',
   },
   boards: {
+    noneHas: 'Nessuna board ce l\'ha.', more: (count) => `e ${many(count, 'altra', 'altre')}`,
     title: 'Board',
     count: (shown, all) => (shown === all ? many(all, 'board', 'board') : `${many(shown, 'board', 'board')} su ${new Intl.NumberFormat('it-IT').format(all)}`),
     add: 'Aggiungi una board', filter: 'Filtra per nome o etichetta', selector: 'Selettore di etichette',
@@ -176,7 +177,8 @@ export const it: Dictionary = {
     name: 'Nome della board', namePrefix: 'Inizio dei nomi delle board', one: 'Una board', several: 'Più board', uses: 'Quante board',
     fleet: 'Flotta', labels: 'Etichette', labelsHint: 'chiave=valore, una per riga', expires: 'Valida per',
     lifetimes: { hour: 'Un\'ora', day: 'Un giorno', week: 'Una settimana', month: 'Un mese' }, make: 'Crea l\'autorizzazione',
-    step1: 'Installa l\'agente', step1Text: 'Una volta per dispositivo, dal pacchetto di questo cloud.', step2: 'Arruola',
+    step1: 'Installa l\'agente', step1Text: 'Una volta per dispositivo, dal pacchetto di questo cloud; ce l\'ha l\'operatore.',
+    packages: { deb: 'Debian, Raspberry Pi OS, Ubuntu', tar: 'Altri Linux' }, install: 'Riga che installa l\'agente', step2: 'Arruola',
     step2Text: 'Esegui questa riga sul dispositivo. Si vede solo adesso.', step3: 'Guardala arrivare', waiting: 'In attesa del dispositivo',
     waitingText: 'Questa pagina lo vede subito. Puoi andartene: l\'autorizzazione resta valida.',
     enrolled: 'Arruolata; in attesa della prima connessione', online: (name) => `${name} è in linea`, openBoard: 'Apri la board',
@@ -187,6 +189,7 @@ export const it: Dictionary = {
     joined: (count, uses) => `${count} di ${uses} arruolate`,
   },
   plugins: {
+    onBoards: 'Su queste board',
     title: 'Plugin', new: 'Nuovo plugin', emptyTitle: 'Ancora nessun plugin',
     emptyText: 'Un plugin è codice per le board, in Python o JavaScript: scrivilo qui, iniettalo in quante board vuoi, chiamalo e leggine il log.',
     language: 'Linguaggio', mode: 'Modo', visibility: 'Chi può usarlo',
@@ -210,6 +213,7 @@ export const it: Dictionary = {
     parametersHint: 'Quello che prende una chiamata o un avvio che non ne dà.',
   },
   services: {
+    onBoards: 'Aperto su queste board',
     title: 'Servizi', new: 'Nuovo servizio', emptyTitle: 'Ancora nessun servizio',
     emptyText: 'Un servizio dà un nome a qualcosa che ascolta sulle board: SSH sulla porta 22, una pagina web sulla 80. Aprilo su una board e riceve un indirizzo pubblico.',
     port: 'Porta sulla board', protocol: 'Protocollo', saved: 'Servizio salvato',

@@ -8,6 +8,8 @@ import { Stage } from './stage/stage.ts';
 import { until } from './stage/wait.ts';
 
 const KEYS = 100;
+/** Short, so that a session is renewed while one looks; a page has half of it to do so. */
+const SESSION_S = 16;
 
 let stage: Stage;
 let rights: { user: string; project: string };
@@ -20,7 +22,14 @@ beforeAll(async () => {
   await stage.board('market');
   rights = await stage.cloud.person('operator', 'correct horse', 'admin', 'manager_iot_project');
 });
-afterAll(() => stage?.close());
+let short: Stage;
+
+beforeAll(async () => {
+  short = await Stage.open({ 'identity.token_s': String(SESSION_S) });
+  const { username, uid } = userInfo();
+  await short.board('harbour', { 'terminal.user': username, 'terminal.shell': '/bin/sh', 'terminal.allow_root': String(uid === 0) });
+});
+afterAll(() => Promise.all([stage?.close(), short?.close()]));
 
 /** Opens a terminal and waits until its shell answers. */
 async function open(page: Page): Promise<void> {
@@ -108,4 +117,13 @@ journey('a board that offers no terminal says how to set one up', there, async (
   await page.goto('/ui/boards/market/terminal');
   await page.getByText('No terminal on this board').waitFor();
   await page.getByText('[terminal] user').waitFor();
+});
+
+journey('a terminal goes on after the sign-in it began with, as long as its page keeps the session', () => short, async ({ page, context, cloud }) => {
+  await open(page);
+  const end = async (): Promise<number> => (await context.cookies(cloud.url)).find((one) => one.name.startsWith('s4t_session'))?.expires ?? 0;
+  const first = await end();
+  await until('the first sign-in is over', async () => Date.now() / 1000 > first + 1 && (await end()) > first, 3 * SESSION_S * 1000);
+  await page.locator('.terminal:not([hidden]) > .screen').click();
+  await answers(page, 'echo still-$((20+3))', 'still-23');
 });

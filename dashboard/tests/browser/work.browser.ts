@@ -117,6 +117,10 @@ journey('a service is made, opened on a board, reached from outside, and closed'
   await row.getByText('Enabled').waitFor();
   const url = (await row.getByRole('link', { name: 'Open in a new tab: web' }).getAttribute('href')) ?? '';
   expect(await (await fetch(url)).text()).toBe('the harbour board');
+  await page.goto('/ui/services');
+  await page.getByRole('button', { name: 'Actions: web' }).click();
+  await page.getByRole('menuitem', { name: 'Open on these boards' }).click();
+  await dialog.getByRole('link', { name: 'harbour' }).click();
   await row.getByRole('button', { name: 'Close' }).click();
   await dialog.getByRole('button', { name: 'Close' }).last().click();
   await row.waitFor({ state: 'detached' });

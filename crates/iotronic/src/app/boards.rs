@@ -121,9 +121,19 @@ pub async fn list(
         Some(ident) => Some(super::fleets::get(cloud, caller, ident).await?.id),
         None => None,
     };
+    let plugin = match &filter.plugin {
+        Some(ident) => Some(super::plugins::get(cloud, caller, ident).await?.id),
+        None => None,
+    };
+    let service = match &filter.service {
+        Some(ident) => Some(super::services::get(cloud, caller, ident).await?.id),
+        None => None,
+    };
     let filter = Filter {
         status: filter.status,
         fleet,
+        plugin,
+        service,
         selector: filter.selector.as_deref().unwrap_or_default().parse()?,
         text: filter.text.clone(),
         name: None,

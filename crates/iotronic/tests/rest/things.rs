@@ -92,6 +92,16 @@ async fn boards_are_listed_by_label_fleet_status_and_text_and_changed() {
         (&changed["fleet"], &changed["position"]["longitude"]),
         (&north["id"], &json!(15.55))
     );
+    for name in ["hello", "other"] {
+        let plugin = json!({ "name": name, "language": "python", "mode": "sync", "source": "def main(p): pass" });
+        world.post(&owner, "/v2/plugins", plugin).await.expect(201);
+    }
+    world.post(&owner, "/v2/services", json!({ "name": "web", "port": 80 })).await.expect(201);
+    for path in ["plugins/hello", "services/web"] {
+        let path = format!("/v2/boards/lamp-1/{path}");
+        world.ask(&owner, Method::PUT, &path, Some(json!({})), &[]).await.expect(202);
+    }
+    world.get(&owner, "/v2/boards?plugin=none").await.expect(404);
     for (query, count) in [
         ("", 3),
         ("?selector=kind%3Dlamp", 1),
@@ -99,6 +109,10 @@ async fn boards_are_listed_by_label_fleet_status_and_text_and_changed() {
         ("?fleet=north", 1),
         ("?status=offline", 3),
         ("?status=online", 0),
+        ("?plugin=hello", 1),
+        ("?plugin=other", 0),
+        ("?service=web", 1),
+        ("?service=web&plugin=hello&text=lamp-1", 1),
         ("?text=LAMP", 2),
         ("?text=lamp&selector=!kind&limit=1", 1),
     ] {

@@ -5,7 +5,7 @@ use crate::sql::{Reader, Statement, all};
 use crate::{Error, Page};
 use model::board::Status;
 use model::label::{Selector, Term};
-use model::{FleetId, ProjectId, Timestamp, UserId};
+use model::{FleetId, PluginId, ProjectId, ServiceId, Timestamp, UserId};
 
 /// Which boards.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -14,6 +14,10 @@ pub struct Filter {
     pub status: Option<Status>,
     /// In this fleet, put there or by its rule.
     pub fleet: Option<FleetId>,
+    /// With this plugin on them.
+    pub plugin: Option<PluginId>,
+    /// With this service open.
+    pub service: Option<ServiceId>,
     /// With these labels.
     pub selector: Selector,
     /// With this text in the name, in upper or lower case.
@@ -88,6 +92,16 @@ fn statement(
     if let Some(fleet) = filter.fleet {
         statement.push(" AND b.id IN (SELECT m.board FROM fleet_members m WHERE m.fleet = ");
         statement.push_bind(fleet).push(")");
+    }
+    if let Some(plugin) = filter.plugin {
+        statement
+            .push(" AND EXISTS (SELECT 1 FROM injections i WHERE i.board = b.id AND i.plugin = ");
+        statement.push_bind(plugin).push(")");
+    }
+    if let Some(service) = filter.service {
+        statement
+            .push(" AND EXISTS (SELECT 1 FROM exposures e WHERE e.board = b.id AND e.service = ");
+        statement.push_bind(service).push(")");
     }
     statement.and_equals("b.name", filter.name.as_deref());
     match filter.status {
