@@ -1,5 +1,6 @@
 // The one event stream of the page. Stores and screens subscribe here; nothing polls.
 // Deliberately not here: how pages share it, and when it is let go of (see `hub`).
+import { untrack } from 'svelte';
 import type { CloudEvent } from '../api/types';
 import type { Feed } from './hub';
 import { feed } from './shared';
@@ -49,7 +50,8 @@ class Live {
 
   /** Once events are heard, or cannot be: whatever is read from then on misses nothing that follows. */
   followed(): Promise<void> {
-    if (this.state !== 'connecting') return Promise.resolve();
+    // Whoever asks does not want to be made anew when the stream is lost and found again.
+    if (untrack(() => this.state) !== 'connecting') return Promise.resolve();
     return new Promise((done) => this.following.push(done));
   }
 

@@ -92,14 +92,14 @@ pub(crate) fn guard(cloud: &Cloud, parts: &Parts, said: &Statement) -> Result<()
     ))
 }
 
-/// Reading, and the WebSocket of a terminal. Upstream has two GETs that command a board.
+/// Reading, of the cloud itself too, and the WebSocket of a terminal. Upstream has two GETs that command a board.
 fn changes_nothing(parts: &Parts) -> bool {
-    let is_read = match parts.extensions.get::<Access>() {
-        Some(Access::May(action)) => action.reach == Reach::Read,
+    let looks = match parts.extensions.get::<Access>() {
+        Some(Access::May(action)) => action.reach != Reach::Write,
         Some(Access::Public) | None => true,
     };
     matches!(parts.method, Method::GET | Method::HEAD)
-        && (is_read || parts.headers.contains_key(header::UPGRADE))
+        && (looks || parts.headers.contains_key(header::UPGRADE))
 }
 
 /// 403 for what only an own page may do.

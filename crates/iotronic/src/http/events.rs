@@ -152,7 +152,9 @@ impl Follower {
         if !frames.is_empty() || events::last_seq(&self.cloud.store) > self.after {
             return Some(frames);
         }
-        let commit = timeout(sse::SILENCE, self.commits.changed());
+        // The end is not slept over: who comes back too late cannot renew a short session.
+        let patience = sse::SILENCE.min(self.cloud.now().until(self.until));
+        let commit = timeout(patience, self.commits.changed());
         let change = tokio::select! {
             // Whether the reader may go on is asked at the next step.
             Ok(()) = self.grants.changed() => return Some(String::new()),
