@@ -268,12 +268,13 @@ pub async fn has_any<'e>(
     one(from, statement, WHAT, |row| row.yes("any")).await
 }
 
-/// Takes a delegation back, and all that rest on it. Gives how many ended; none if it had ended before.
+/// Takes a delegation back, and all that rest on it.
 ///
 /// # Errors
 /// There is none of this id.
-pub async fn revoke(tx: &mut Tx, id: DelegationId, by: &UserId) -> Result<u64, Error> {
+pub async fn revoke(tx: &mut Tx, id: DelegationId, by: &UserId) -> Result<Revoked, Error> {
     let row = get(&mut *tx, id).await?;
+    let epochs = raise_epochs(tx, id).await?;
     let text = "WITH RECURSIVE below (id) AS (\
              SELECT $1 UNION SELECT d.id FROM delegations d JOIN below b ON d.parent = b.id) \
          UPDATE delegations SET revoked_at = $2, revoked_by = $3 \
@@ -286,7 +287,32 @@ pub async fn revoke(tx: &mut Tx, id: DelegationId, by: &UserId) -> Result<u64, E
         let entry = Entry::new("delegation:delete", WHAT, id).of(&row.project);
         tx.audit(entry.or_by(Some(by)).with(json!({ "ended": ended }))).await?;
     }
-    Ok(ended)
+    Ok(Revoked { ended, epochs })
+}
+
+/// What boards honour without their cloud may rest on a delegation that ends now, or on one below it.
+async fn raise_epochs(tx: &mut Tx, id: DelegationId) -> Result<Vec<(BoardId, u32)>, Error> {
+    let text = "WITH RECURSIVE below (id) AS (\
+             SELECT $1 UNION SELECT d.id FROM delegations d JOIN below b ON d.parent = b.id), \
+         ending (noun, id) AS (SELECT SUBSTR(d.resource, 1, INSTR(d.resource, ':') - 1), \
+             SUBSTR(d.resource, INSTR(d.resource, ':') + 1) \
+             FROM delegations d JOIN below b ON b.id = d.id WHERE d.revoked_at IS NULL) \
+         UPDATE boards SET rights_epoch = rights_epoch + 1 WHERE id IN (\
+             SELECT id FROM ending WHERE noun = 'board' \
+             UNION SELECT m.board FROM ending e JOIN fleet_members m ON m.fleet = e.id WHERE e.noun = 'fleet' \
+             UNION SELECT b.id FROM ending e JOIN boards b ON b.project = e.id WHERE e.noun = 'project') \
+         RETURNING id, rights_epoch";
+    let statement = Statement::new("raise epochs", text).bind(id);
+    all(&mut *tx, statement, |row| Ok((row.parse("id")?, row.number("rights_epoch")?))).await
+}
+
+/// What a revocation did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revoked {
+    /// How many delegations it ended: it and those that rested on it; none if it had ended before.
+    pub ended: u64,
+    /// The boards that it concerns, with the epoch from which on they honour rights.
+    pub epochs: Vec<(BoardId, u32)>,
 }
 
 /// Takes back every delegation of a thing that is given up or goes into other hands, and all that rest on them.

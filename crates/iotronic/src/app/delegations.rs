@@ -316,11 +316,12 @@ pub async fn revoke(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<u64, 
         return Err(Error::new(Kind::Forbidden, text));
     }
     let id = row.delegation.id;
-    let ended = cloud
+    let revoked = cloud
         .store
         .write(move |tx| Box::pin(async move { delegations::revoke(tx, id, &user).await }))
         .await?;
-    Ok(ended)
+    cloud.boards.tell_epochs(&revoked.epochs);
+    Ok(revoked.ended)
 }
 
 #[cfg(test)]

@@ -245,6 +245,13 @@ impl Boards {
         Ok(epoch)
     }
 
+    /// Tells boards that are connected of epochs that were raised; one that is away hears of its own when it comes back.
+    pub fn tell_epochs(&self, epochs: &[(BoardId, u32)]) {
+        for (board, epoch) in epochs {
+            epochs::tell(self, *board, *epoch);
+        }
+    }
+
     /// Whether the board is online and keeps a journal: what is said to be sent to it may arrive later, or a second time.
     pub(crate) fn journals(&self, id: BoardId) -> bool {
         self.0.registry.online(id).is_some_and(|online| !online.is_legacy())

@@ -89,6 +89,40 @@ async fn a_right_is_of_the_epoch_in_which_it_was_given() {
 }
 
 #[tokio::test]
+async fn a_revocation_makes_void_what_the_boards_concerned_would_honour_without_the_cloud() {
+    let world = World::start().await;
+    let owner = world.owner().await;
+    let elsewhere = ProjectId::new();
+    world.make_project(&elsewhere).await;
+    let friend = world.somebody(&elsewhere, Role::UserIot).await;
+    let id = board(&world, &["RightsEpoch"]).await;
+    let other = world.board("other").await;
+    world.post(&owner, "/v2/fleets", json!({ "name": "north" })).await.expect(201);
+    world.patch(&owner, "/v2/boards/gate", json!({ "fleet": "north" })).await.expect(200);
+    let epoch = async |id: BoardId| {
+        store::boards::by_id(&world.cloud().store, None, id).await.unwrap().rights_epoch
+    };
+    let things =
+        [format!("board:{id}"), "fleet:north".into(), format!("project:{}", world.project)];
+    for (number, resource) in (1..).zip(things) {
+        let lent = json!({
+            "resource": resource, "to": friend.user, "rights": ["read"], "until": "2999-01-01T00:00:00Z"
+        });
+        let lent = world.post(&owner, "/v2/delegations", lent).await.expect(201);
+        let given = ask(&world, &friend, id, json!({ "acts": ["status"] })).await.expect(201);
+        let right: Right = given["right"].as_str().unwrap().parse().unwrap();
+        let path = format!("/v2/delegations/{}", lent["id"].as_str().unwrap());
+        world.delete(&owner, &path).await.expect(200);
+        assert_eq!(epoch(id).await, number, "{resource}");
+        let (root, now) = (world.cloud().key.public(), world.cloud().now());
+        assert_eq!(right.verify(&root, id, number, now).err(), Some(Refusal::Revoked));
+        world.delete(&owner, &path).await.expect(200);
+        assert_eq!(epoch(id).await, number, "what has ended ends nothing");
+    }
+    assert_eq!(epoch(other).await, 1, "the project alone concerned it");
+}
+
+#[tokio::test]
 async fn a_board_that_honours_none_and_words_that_mean_nothing_are_refused() {
     let world = World::start().await;
     let owner = world.owner().await;
