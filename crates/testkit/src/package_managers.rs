@@ -12,6 +12,8 @@ use tempfile::TempDir;
 const MANAGERS: [&str; 5] = ["apt", "apt-get", "pip", "pip3", "npm"];
 /// A package that none of them finds: it ends with [`PackageManagers::NOT_FOUND`].
 const MISSING: &str = "no-such-package";
+/// A package that takes until [`PackageManagers::go_on_in`].
+const SLOW: &str = "slow-package";
 
 /// A folder with all of them.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub struct PackageManagers {
 }
 
 impl PackageManagers {
+    /// A package that is not done before [`PackageManagers::go_on_in`].
+    pub const SLOW: &str = SLOW;
     /// A package that is not found.
     pub const MISSING: &str = MISSING;
     /// The exit code for that.
@@ -43,6 +47,7 @@ impl PackageManagers {
         let script = format!(
             "#!/bin/sh\nline=$(basename \"$0\")\nfor word in \"$@\"; do line=\"$line <$word>\"; done\n\
              printf '%s\\n' \"$line\" >> \"$(dirname \"$0\")/done\"\necho working\n\
+             case \"$line\" in *{SLOW}*) while [ ! -e \"$(dirname \"$0\")/go\" ]; do sleep 0.05; done;; esac\n\
              case \"$line\" in *{MISSING}*) echo '{}' >&2; exit {};; esac\n",
             Self::COMPLAINT,
             Self::NOT_FOUND,
@@ -52,6 +57,14 @@ impl PackageManagers {
             std::fs::write(&path, &script).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         }
+    }
+
+    /// Lets what is slow end.
+    ///
+    /// # Panics
+    /// The folder cannot be written.
+    pub fn go_on_in(folder: &Path) {
+        std::fs::write(folder.join("go"), "").unwrap();
     }
 
     /// What was started from that folder, a line for each: the program and its arguments.

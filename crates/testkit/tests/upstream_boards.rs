@@ -161,6 +161,11 @@ impl Cloud {
 
     /// A command at its end.
     fn ended(&self, board: BoardId, call: Call) -> OperationRow {
+        let id = self.begin(board, call);
+        self.end(id)
+    }
+
+    fn begin(&self, board: BoardId, call: Call) -> OperationId {
         let id = OperationId::new();
         let new = NewOperation {
             id,
@@ -182,7 +187,11 @@ impl Cloud {
             .write(move |tx| Box::pin(async move { store::operations::submit(tx, new).await }));
         self.runtime.block_on(job).unwrap();
         self.cloud().boards.ring(board);
-        until(&format!("the end of {}", call.method().word()), CALL, || {
+        id
+    }
+
+    fn end(&self, id: OperationId) -> OperationRow {
+        until("the end of a command", CALL, || {
             let row = store::operations::get(&self.cloud().store, None, id);
             let row = self.runtime.block_on(row).unwrap();
             if row.state.has_ended() { Ok(row) } else { Err(row.state.to_string()) }
@@ -380,26 +389,32 @@ fn the_upstream_agent_does_upstreams_actions_alone_and_as_parts_of_a_larger_requ
     let said = cloud.command(id, rest.clone());
     assert_eq!(said, json!({ "on": true }));
 
-    // What takes long is answered twice.
+    // What takes long is answered twice: by a program on the board's path that ends when it is told to.
+    let path = board.path("opt/s4t");
+    PackageManagers::put_into(&path);
     let package = Call::DevicePkgOperation(PackageOperation {
         manager: "apt".into(),
         command: "install".into(),
-        package: "no-such-package-anywhere".into(),
+        package: PackageManagers::SLOW.into(),
         options: "-y".into(),
         version: String::new(),
     });
-    let row = cloud.ended(id, package);
-    assert_eq!(row.state, State::Failed, "{row:?}");
-    let goes_on = "goes on: Executing 'install' operation on package 'no-such-package-anywhere'";
-    assert!(cloud.notes(row.id).iter().any(|note| note == goes_on), "{:?}", cloud.notes(row.id));
+    let slow = cloud.begin(id, package);
+    let goes_on =
+        format!("goes on: Executing 'install' operation on package '{}'", PackageManagers::SLOW);
+    until("the word that it goes on", CALL, || {
+        let notes = cloud.notes(slow);
+        if notes.contains(&goes_on) { Ok(()) } else { Err(format!("{notes:?}")) }
+    });
+    PackageManagers::go_on_in(&path);
+    let row = cloud.end(slow);
+    assert_eq!(row.state, State::Succeeded, "{row:?}");
     let evil =
         Call::DeviceUpgradeLR(Upgrade { version: "1;touch /etc/x".into(), ..Upgrade::default() });
     let row = cloud.ended(id, evil);
     assert_eq!(row.state, State::Failed, "{row:?}");
     assert!(!board.path("etc/x").exists());
 
-    // What is allowed and found is done, by a program on the board's path.
-    PackageManagers::put_into(&board.path("opt/s4t"));
     let apt = |package: &str| {
         let parameters =
             json!({ "manager": "apt", "command": "install", "package": package, "options": "-y" });
@@ -430,8 +445,9 @@ fn the_upstream_agent_does_upstreams_actions_alone_and_as_parts_of_a_larger_requ
         assert_eq!(results.len(), 1, "{results:?}");
         assert_eq!(results[0]["result"], wanted, "{action}: {results:?}");
     }
-    let done = PackageManagers::done_in(&board.path("opt/s4t"));
-    assert_eq!(done, ["apt <-y> <install> <vim>", "apt <-y> <install> <no-such-package>"]);
+    let line = |package: &str| format!("apt <-y> <install> <{package}>");
+    let wanted = [PackageManagers::SLOW, "vim", PackageManagers::MISSING].map(line);
+    assert_eq!(PackageManagers::done_in(&board.path("opt/s4t")), wanted);
     let new = json!({ "name": "once", "code": SOURCE, "callable": true });
     let _: Value = person.post("/v1/plugins", &new).unwrap();
     let many = json!({ "plugin": "once", "selector": "kind=rod" });
