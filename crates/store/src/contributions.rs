@@ -2,6 +2,7 @@
 //!
 //! Invariant: a board has one or none; what it says was valid when it was stored.
 
+use crate::audit::Entry;
 use crate::events::NewEvent;
 use crate::sql::{Reader, Row, Statement, first, json};
 use crate::{Error, Tx, boards};
@@ -58,8 +59,12 @@ pub async fn put(
     tx.execute(statement).await.map_err(|error| error.missing_as("board"))?;
     tx.rights_changed();
     tell(tx, board, "updated").await?;
-    let row = of(&mut *tx, board).await?;
-    row.ok_or(Error::NotFound { what: "contribution" })
+    let row = of(&mut *tx, board).await?.ok_or(Error::NotFound { what: "contribution" })?;
+    let project = boards::by_id(&mut *tx, None, board).await?.project;
+    let detail = json!({ "said": row.said });
+    let entry = Entry::new("contribution:put", "board", board).of(&project).with(detail);
+    tx.audit(entry.or_by(Some(by))).await?;
+    Ok(row)
 }
 
 /// Says nothing any more: delegations are bound by themselves alone, and nobody books.
@@ -72,7 +77,9 @@ pub async fn delete(tx: &mut Tx, board: BoardId) -> Result<(), Error> {
     if tx.execute(statement).await? == 0 {
         return Err(Error::NotFound { what: "contribution" });
     }
-    tell(tx, board, "deleted").await
+    tell(tx, board, "deleted").await?;
+    let project = boards::by_id(&mut *tx, None, board).await?.project;
+    tx.audit(Entry::new("contribution:delete", "board", board).of(&project)).await
 }
 
 async fn tell(tx: &mut Tx, board: BoardId, verb: &str) -> Result<(), Error> {

@@ -92,8 +92,8 @@ impl Verify {
             keys,
             troubles,
         };
-        out.one(&found, &[])?;
         if found.troubles.is_empty() {
+            out.one(&found, &[])?;
             if self.pin.is_none() && report.heads > 0 {
                 out.remark("compare the key with the pin of a claim, or name it with --pin: whoever can write the log could sign it with another");
             }
