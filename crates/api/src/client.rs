@@ -320,7 +320,11 @@ const PUBLIC_AUTHORITIES: [&str; 4] = [
     "/etc/ssl/ca-bundle.pem",
 ];
 
-fn tls(url: &str, trust: &Trust) -> Result<ureq::tls::TlsConfig, Error> {
+/// How TLS towards `url` is spoken and certificates are checked.
+///
+/// # Errors
+/// The authority's PEM cannot be read, or no authority is known.
+pub fn tls(url: &str, trust: &Trust) -> Result<ureq::tls::TlsConfig, Error> {
     use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
     let unusable = |what: String| Error::new(Kind::Invalid, what);
     let is_needed = url.starts_with("https://") || matches!(trust, Trust::Authority(_));

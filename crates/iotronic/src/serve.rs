@@ -15,12 +15,13 @@ use crate::boards::{Boards, LegacyTerms};
 use crate::cloud::{Cloud, Parts};
 use crate::cloud_keys::{self, CloudKeys};
 use crate::http;
-use crate::identity::{self, SignIn, Tokens};
+use crate::identity::{self, Keystone, SignIn, Tokens};
 use crate::ingress::Ingress;
 use crate::settings::Settings;
 use crate::tls::Versions;
 use crate::{tasks, tls};
 use accept::Acceptor;
+use api::client::Trust;
 use base::secret::Secret;
 use base::tasks::{Shutdown, Tasks};
 use legacy::Doors;
@@ -66,6 +67,9 @@ pub enum Error {
     /// There is no TLS.
     #[error(transparent)]
     Tls(#[from] tls::Error),
+    /// The Keystone cannot be used.
+    #[error("identity.keystone_url: {0}")]
+    Keystone(#[from] api::client::Error),
     /// There is no first administrator.
     #[error(transparent)]
     Bootstrap(#[from] identity::BootstrapError),
@@ -119,7 +123,12 @@ pub async fn start(dir: &Path, settings: Settings, options: Options) -> Result<S
     forget_interrupted(&store).await?;
     let doors = Doors::bind(&settings).await?;
     // After all that a wrong setting makes fail: the password is shown this once.
-    let password = identity::bootstrap(&store, dir, &public_url).await?;
+    let sign_in = sign_in(&settings)?;
+    sign_in.load(&store, store.now()).await?;
+    let password = match sign_in.keystone() {
+        Some(_) => None,
+        None => identity::bootstrap(&store, dir, &public_url).await?,
+    };
 
     let addresses = doors.as_ref().map(|doors| doors.addresses);
     let terms = addresses.map(|at| LegacyTerms {
@@ -131,8 +140,6 @@ pub async fn start(dir: &Path, settings: Settings, options: Options) -> Result<S
     let boards = started.map_err(Error::Boards)?;
     let ingress = Ingress::new(boards.clone(), &settings);
     let shutdown = Shutdown::new();
-    let sign_in = SignIn::new(settings.identity.roles.clone());
-    sign_in.load(&store, store.now()).await?;
     let cloud = Cloud::new(Parts {
         dir: dir.to_owned(),
         started_at: store.now(),
@@ -183,6 +190,23 @@ pub async fn start(dir: &Path, settings: Settings, options: Options) -> Result<S
         accepting,
         tasks,
     })
+}
+
+/// Our own identity service, or a Keystone in its place.
+fn sign_in(settings: &Settings) -> Result<SignIn, Error> {
+    let identity = &settings.identity;
+    if identity.keystone_url.is_empty() {
+        return Ok(SignIn::new(identity.roles.clone()));
+    }
+    let trust = match &identity.keystone_authority {
+        None => Trust::Public,
+        Some(path) => Trust::Authority(
+            std::fs::read_to_string(path)
+                .map_err(|source| Error::Folder { path: path.clone(), source })?,
+        ),
+    };
+    let keystone = Keystone::new(&identity.keystone_url, &trust, identity.roles.clone());
+    Ok(SignIn::elsewhere(keystone?))
 }
 
 /// What the last process left half done.

@@ -132,6 +132,10 @@ pub struct Identity {
     pub token_s: u64,
     /// What roles of other names are worth.
     pub roles: Roles,
+    /// A Keystone in the place of our own identity service; empty for our own.
+    pub keystone_url: String,
+    /// The authority of its certificate, PEM; none for the public ones.
+    pub keystone_authority: Option<PathBuf>,
 }
 
 /// `[liveness]`
@@ -220,7 +224,12 @@ impl Default for Services {
 
 impl Default for Identity {
     fn default() -> Self {
-        Self { token_s: 3600, roles: Roles::default() }
+        Self {
+            token_s: 3600,
+            roles: Roles::default(),
+            keystone_url: String::new(),
+            keystone_authority: None,
+        }
     }
 }
 

@@ -7,10 +7,15 @@ use crate::session::{
 };
 use api::client::Client;
 use api::client::Method;
-use api::identity::{PasswordUser, Reference, SUBJECT_TOKEN, TOKENS, TokenAnswer};
+use api::identity::{Domain, PasswordUser, Reference, SUBJECT_TOKEN, TOKENS, TokenAnswer};
 use clap::Args;
 use serde_json::{Value, json};
 use std::io::IsTerminal as _;
+
+/// Where the identity service is in a cloud.
+const V3: &str = "/identity/v3";
+/// Where tokens are made below it.
+const AUTH_TOKENS: &str = "/auth/tokens";
 
 /// Sign in and remember it.
 #[derive(Args)]
@@ -33,15 +38,22 @@ impl Login {
                 "which cloud? name it with --url, such as https://cloud.example:8812",
             ));
         };
-        let mut client = Client::new(url, &trust(source.cacert.as_deref())?)?;
+        let trust = trust(source.cacert.as_deref())?;
+        let there = elsewhere(&Client::new(url, &trust)?)?;
+        let base = there.clone().unwrap_or_else(|| format!("{url}{V3}"));
+        let mut client = Client::new(&base, &trust)?;
         let user = PasswordUser {
             name: Some(self.user.clone()),
+            domain: Some(domain()),
             password: self.password()?,
             ..PasswordUser::default()
         };
-        let project =
-            self.project.clone().map(|name| Reference { name: Some(name), ..Reference::default() });
-        let (_, answer) = client.sign_in(&password_request(user, project))?;
+        let project = self.project.clone().map(|name| Reference {
+            name: Some(name),
+            domain: Some(Box::new(domain())),
+            ..Reference::default()
+        });
+        let (_, answer) = client.sign_in_at(AUTH_TOKENS, &password_request(user, project))?;
         let project = answer.token.project.ok_or_else(|| {
             let text = "you have roles in no project, or in several: name one with --project";
             Failure::invalid(text)
@@ -50,6 +62,7 @@ impl Login {
         let authority = source.cacert.as_deref().map(read).transpose()?;
         remember(&Remembered {
             url: url.clone(),
+            auth_url: there,
             credential_id: id,
             credential_secret: secret,
             authority,
@@ -72,11 +85,24 @@ impl Login {
     }
 }
 
+/// Where the cloud's people are, when that is a Keystone elsewhere.
+fn elsewhere(cloud: &Client) -> Result<Option<String>, Failure> {
+    let found: Value = cloud.get(V3)?;
+    let link = found.pointer("/version/links/0/href").and_then(Value::as_str).unwrap_or_default();
+    let link = link.trim_end_matches('/');
+    // Our own names the cloud by its public address, which may be another one than was given.
+    let is_own = link.is_empty() || link.ends_with(V3);
+    Ok((!is_own).then(|| link.to_owned()))
+}
+
+fn domain() -> Reference {
+    Reference { id: Some(Domain::default().id), ..Reference::default() }
+}
+
 fn own_credential(client: &Client, user: &str) -> Result<(String, String), Failure> {
     let name = format!("s4t-{}", base::secret::random_text::<6>());
     let body = json!({ "application_credential": { "name": name, "description": "s4t login" } });
-    let answer: Value =
-        client.post(&format!("/identity/v3/users/{user}/application_credentials"), &body)?;
+    let answer: Value = client.post(&format!("/users/{user}/application_credentials"), &body)?;
     let part = |member: &str| {
         answer.get("application_credential")?.get(member)?.as_str().map(str::to_owned)
     };

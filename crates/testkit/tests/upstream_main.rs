@@ -5,7 +5,9 @@
 
 mod upstream_agent;
 mod upstream_defects;
+mod upstream_keystone;
 mod upstream_lightning_rod;
+mod upstream_openstack;
 mod upstream_oracle;
 mod upstream_password;
 mod upstream_rod;

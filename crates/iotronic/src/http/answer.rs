@@ -87,7 +87,8 @@ impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
         let text = refused.to_string();
         match refused {
-            Refused::Wrong => Self::new(Kind::Unauthenticated, text),
+            Refused::Wrong | Refused::Bad(_) => Self::new(Kind::Unauthenticated, text),
+            Refused::Away(_) => Self { retry_after: Some(2), ..Self::new(Kind::Unreachable, text) },
             Refused::Busy(_) => Self { retry_after: Some(2), ..Self::new(Kind::Exhausted, text) },
             Refused::Wait(wait) => {
                 let seconds = wait.as_secs().max(1);

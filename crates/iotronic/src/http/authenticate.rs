@@ -28,7 +28,7 @@ const SERVICES: [(&str, &str); 3] =
 pub(crate) async fn statement(parts: &Parts, cloud: &Cloud) -> Result<Statement, Failure> {
     nothing_in_url(parts)?;
     if let Some(token) = token(&parts.headers)? {
-        return Ok(cloud.tokens.read(token, cloud.now())?);
+        return read(cloud, token).await;
     }
     let token = cookie::token(cloud, &parts.headers).ok_or_else(|| {
         Failure::new(
@@ -36,9 +36,18 @@ pub(crate) async fn statement(parts: &Parts, cloud: &Cloud) -> Result<Statement,
             "this needs a token: sign in at /identity/v3/auth/tokens and send it as x-auth-token",
         )
     })?;
-    let said = cloud.tokens.read(token, cloud.now())?;
+    let said = read(cloud, token).await?;
     cookie::guard(cloud, parts, &said)?;
     Ok(renewed(&said, cloud.now(), cloud.token_life()).unwrap_or(said))
+}
+
+async fn read(cloud: &Cloud, token: &str) -> Result<Statement, Failure> {
+    Ok(cloud.sign_in.read(&cloud.store, &cloud.tokens, token, cloud.now()).await?)
+}
+
+/// The token of a request as it came, wherever it stands.
+pub(crate) fn text<'h>(cloud: &Cloud, headers: &'h HeaderMap) -> Option<&'h str> {
+    token(headers).ok().flatten().or_else(|| cookie::token(cloud, headers))
 }
 
 /// Who sends a request, and what they may do at most. A refusal is logged here, once.

@@ -130,9 +130,14 @@ fn is_encrypted(cloud: &Cloud) -> bool {
 
 /// `Set-Cookie` with the token of this statement, for as long as it is good.
 pub(crate) fn set(cloud: &Cloud, said: &Statement) -> HeaderValue {
+    hold(cloud, &cloud.tokens.make(said), said)
+}
+
+/// `Set-Cookie` with a token that says this.
+pub(crate) fn hold(cloud: &Cloud, token: &str, said: &Statement) -> HeaderValue {
     // Rounded up: a token that has ended is refused all the same.
     let left = cloud.now().until(said.expires_at).as_millis().div_ceil(1000);
-    write(cloud, &cloud.tokens.make(said), left)
+    write(cloud, token, left)
 }
 
 /// `Set-Cookie` that takes the cookie away.
@@ -143,7 +148,8 @@ pub(crate) fn clear(cloud: &Cloud) -> HeaderValue {
 fn write(cloud: &Cloud, token: &str, seconds: u128) -> HeaderValue {
     let secure = if is_encrypted(cloud) { "; Secure" } else { "" };
     let text = format!("{}={token}; Max-Age={seconds}; {TERMS}{secure}", name(cloud));
-    let mut value = HeaderValue::from_str(&text).expect("base64url and our own words are ASCII");
+    let mut value =
+        HeaderValue::from_str(&text).expect("tokens and our own words are visible ASCII");
     value.set_sensitive(true);
     value
 }

@@ -83,6 +83,7 @@ pub fn router(cloud: Cloud) -> Router {
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn_with_state(cloud.clone(), idempotency::keyed))
         .layer(middleware::from_fn_with_state(cloud.clone(), cookie::slide))
+        .layer(middleware::from_fn_with_state(cloud.clone(), identity::elsewhere::lead))
         .layer(Extension(counters))
         .layer(Extension(sse::Places::default()))
         .layer(Extension(terminals::Places::default()))

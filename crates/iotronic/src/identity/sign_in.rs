@@ -3,12 +3,13 @@
 //! Invariant: every refusal says the same, whatever was wrong. What somebody who signed in may do is in `grants`.
 
 use crate::identity::grants::{Grant, Grants, found};
+use crate::identity::keystone::{Keystone, Silence};
 use crate::identity::passwords::{Busy, Passwords};
 use crate::identity::prolonged::Prolonged;
 use crate::identity::revoked::Revoked;
 use crate::identity::sessions::last_moment;
 use crate::identity::throttle::Throttle;
-use crate::identity::tokens::{Method, Statement};
+use crate::identity::tokens::{Bad, Method, Statement, Tokens};
 use crate::settings::Roles;
 use base::secret::{self, Secret};
 use base64::Engine as _;
@@ -40,6 +41,7 @@ struct Inner {
     revoked: Revoked,
     prolonged: Prolonged,
     changes: watch::Sender<u64>,
+    keystone: Option<Keystone>,
 }
 
 /// Something named by id or by name.
@@ -102,6 +104,12 @@ pub enum Refused {
     /// Too many at once.
     #[error(transparent)]
     Busy(#[from] Busy),
+    /// The token in use is not good.
+    #[error(transparent)]
+    Bad(#[from] Bad),
+    /// The identity service elsewhere does not answer.
+    #[error(transparent)]
+    Away(#[from] Silence),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -112,6 +120,35 @@ impl SignIn {
     #[must_use]
     pub fn new(roles: Roles) -> Self {
         Self(Arc::new(Inner { grants: Grants::new(roles), ..Inner::default() }))
+    }
+
+    /// One that asks a Keystone who somebody is.
+    #[must_use]
+    pub fn elsewhere(keystone: Keystone) -> Self {
+        Self(Arc::new(Inner { keystone: Some(keystone), ..Inner::default() }))
+    }
+
+    /// The Keystone in the place of our own identity service.
+    #[must_use]
+    pub fn keystone(&self) -> Option<&Keystone> {
+        self.0.keystone.as_ref()
+    }
+
+    /// What a token says.
+    ///
+    /// # Errors
+    /// It is not good, or that cannot be told now.
+    pub async fn read(
+        &self,
+        store: &Store,
+        tokens: &Tokens,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Statement, Refused> {
+        match self.keystone() {
+            None => Ok(tokens.read(token, now)?),
+            Some(keystone) => keystone.read(store, token, now).await,
+        }
     }
 
     /// Where passwords are hashed.
@@ -153,10 +190,15 @@ impl SignIn {
         store: &Store,
         said: &Statement,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), Refused> {
+        if let Some(keystone) = self.keystone() {
+            let done = keystone.end(said).await;
+            self.tell();
+            return done;
+        }
         let done = self.0.revoked.add(store, said.audit, last_moment(said), now).await;
         self.tell();
-        done
+        Ok(done?)
     }
 
     /// Remembers that a session has more time.
@@ -173,17 +215,71 @@ impl SignIn {
     /// What a token's bearer is and may do now; none when that is nothing any more.
     ///
     /// # Errors
-    /// The store failed.
+    /// The store failed, or the identity service elsewhere does not answer.
     pub async fn grant(
         &self,
         store: &Store,
         said: &Statement,
         now: Timestamp,
-    ) -> Result<Option<Arc<Grant>>, StoreError> {
+    ) -> Result<Option<Arc<Grant>>, Refused> {
+        if let Some(keystone) = self.keystone() {
+            return keystone.grant(store, said, now).await;
+        }
         if self.0.revoked.holds(store, &said.audit, now).await? {
             return Ok(None);
         }
-        self.0.grants.of(store, said, now).await
+        Ok(self.0.grants.of(store, said, now).await?)
+    }
+
+    /// Begins a session of a page: the token for its cookie, and what that says.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn begin(
+        &self,
+        store: &Store,
+        tokens: &Tokens,
+        (who, password): (&Named, Secret),
+        scope: Scope<'_>,
+        attempt: Attempt,
+    ) -> Result<(String, Statement), Refused> {
+        let Some(keystone) = self.keystone() else {
+            let said = self.by_password(store, who, password, scope, attempt).await?;
+            let said = Statement { method: Method::Session, ..said };
+            return Ok((tokens.make(&said), said));
+        };
+        let (Named::Id(label) | Named::Name(label)) = who;
+        self.may_try(label, attempt)?;
+        match keystone.by_password(store, (who, &password), scope, attempt.now).await {
+            Err(Refused::Wrong) => self.wrong(label, attempt),
+            Ok(begun) => {
+                self.0.throttle.succeeded(label, attempt.address);
+                Ok(begun)
+            }
+            error => error,
+        }
+    }
+
+    /// Goes on with a session in another project.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub async fn switch(
+        &self,
+        store: &Store,
+        tokens: &Tokens,
+        (token, old): (&str, Statement),
+        project: &Named,
+        attempt: Attempt,
+    ) -> Result<(String, Statement), Refused> {
+        if let Some(keystone) = self.keystone() {
+            return keystone.by_token(store, token, project, attempt.now).await;
+        }
+        let (method, issued_at) = (old.method, old.issued_at);
+        let said = self.by_token(store, old, Scope::Of(project), attempt).await?;
+        // The session stays the same one: its longest life counts from when the password was given.
+        let said = Statement { method, issued_at, ..said };
+        Ok((tokens.make(&said), said))
     }
 
     /// Signs in by password.

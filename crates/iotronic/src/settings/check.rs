@@ -51,8 +51,31 @@ impl Settings {
             return wrong("public_url must start with http:// or https://");
         }
         self.ui.check().map_err(Error::Inconsistent)?;
+        self.check_keystone()?;
         self.check_legacy()?;
         self.check_numbers()
+    }
+
+    fn check_keystone(&self) -> Result<(), Error> {
+        let url = &self.identity.keystone_url;
+        if url.is_empty() || url.starts_with("https://") {
+            return Ok(());
+        }
+        let wrong = |text: &str| Err(Error::Inconsistent(text.to_owned()));
+        let Some(rest) = url.strip_prefix("http://") else {
+            return wrong("identity.keystone_url must start with http:// or https://");
+        };
+        let is_near = ["localhost", "127.0.0.1", "[::1]"].iter().any(|host| {
+            let after = rest.strip_prefix(host).and_then(|rest| rest.chars().next());
+            rest == *host || matches!(after, Some(':' | '/'))
+        });
+        if is_near || self.api.allow_plain {
+            return Ok(());
+        }
+        wrong(
+            "identity.keystone_url is in plain text, and tokens and passwords go there: use https://, or on a network of \
+             your own say api.allow_plain = true",
+        )
     }
 
     fn check_legacy(&self) -> Result<(), Error> {
@@ -179,6 +202,25 @@ mod tests {
         let expected = error.split("expected").nth(1).unwrap();
         let expected = expected.split(" in `").next().unwrap();
         expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn passwords_go_to_a_keystone_encrypted_unless_it_is_near() {
+        let with = |url: &str| from(&[("IDENTITY__KEYSTONE_URL", url)]);
+        for good in [
+            "https://k.example/v3",
+            "http://127.0.0.1:5000/v3",
+            "http://localhost",
+            "http://[::1]:1",
+        ] {
+            assert!(with(good).is_ok(), "{good}");
+        }
+        for bad in ["k.example", "http://k.example", "http://localhost.example", "ftp://k"] {
+            assert!(with(bad).unwrap_err().to_string().contains("keystone_url"), "{bad}");
+        }
+        let allowed =
+            [("IDENTITY__KEYSTONE_URL", "http://k.example"), ("API__ALLOW_PLAIN", "true")];
+        assert!(from(&allowed).is_ok());
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod identity;
 mod identity_people;
 mod identity_programs;
 mod identity_tokens;
+mod keystone;
 mod lapses;
 mod limits;
 mod load;

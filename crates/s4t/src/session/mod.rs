@@ -62,6 +62,8 @@ struct Plan {
 enum Address {
     /// Where one signs in.
     AsGiven,
+    /// Here, whatever the catalog says.
+    Known(String),
     /// Where the identity service's catalog says.
     OfCatalog,
 }
@@ -122,8 +124,9 @@ fn sign_in(plan: Plan) -> Result<Session, Failure> {
 fn fresh(plan: &Plan, place: &Place) -> Result<Kept, api::client::Error> {
     let mut client = Client::new(&plan.url, &plan.trust)?;
     let (token, answer) = client.sign_in_at(&plan.path, &plan.request)?;
-    let url = match plan.address {
+    let url = match &plan.address {
         Address::OfCatalog => catalog_url(&answer)?,
+        Address::Known(url) => url.clone(),
         Address::AsGiven => plan.url.clone(),
     };
     let kept = Kept { token, url, expires_at: answer.token.expires_at };

@@ -13,6 +13,9 @@ use std::path::PathBuf;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Remembered {
     pub(crate) url: String,
+    /// The Keystone where one signs in, when that is not the cloud itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) auth_url: Option<String>,
     pub(crate) credential_id: String,
     pub(crate) credential_secret: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,12 +37,17 @@ pub(super) fn from_remembered(source: &Source) -> Result<Plan, Failure> {
         (None, Some(pem)) => Trust::Authority(pem),
         (given, _) => trust(given.as_deref())?,
     };
-    Ok(Plan {
-        url: source.url.clone().unwrap_or(remembered.url),
-        path: api::identity::TOKENS.into(),
-        request: credential(remembered.credential_id, remembered.credential_secret),
-        trust,
-        address: Address::AsGiven,
+    let url = source.url.clone().unwrap_or(remembered.url);
+    let request = credential(remembered.credential_id, remembered.credential_secret);
+    Ok(match remembered.auth_url {
+        None => {
+            let path = api::identity::TOKENS.into();
+            Plan { url, path, request, trust, address: Address::AsGiven }
+        }
+        Some(there) => {
+            let path = "/auth/tokens".into();
+            Plan { url: there, path, request, trust, address: Address::Known(url) }
+        }
     })
 }
 

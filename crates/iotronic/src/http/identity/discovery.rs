@@ -1,4 +1,4 @@
-//! What keystoneauth asks before it signs in: which versions there are, and where.
+//! What keystoneauth asks before it signs in: which versions there are, and where; with a Keystone elsewhere, there.
 
 use crate::cloud::Cloud;
 use axum::Json;
@@ -9,11 +9,15 @@ use serde_json::{Value, json};
 
 /// The version whose shapes are spoken.
 fn version(cloud: &Cloud) -> Value {
+    let href = match cloud.sign_in.keystone() {
+        Some(keystone) => format!("{}/", keystone.url()),
+        None => format!("{}/identity/v3/", cloud.public_url),
+    };
     json!({
         "id": "v3.14",
         "status": "stable",
         "updated": "2020-04-07T00:00:00Z",
-        "links": [{ "rel": "self", "href": format!("{}/identity/v3/", cloud.public_url) }],
+        "links": [{ "rel": "self", "href": href }],
         "media-types": [{ "base": "application/json", "type": "application/vnd.openstack.identity-v3+json" }],
     })
 }

@@ -9,6 +9,7 @@ mod catalog;
 pub(crate) mod credentials;
 pub(crate) mod discovery;
 mod domains;
+pub(crate) mod elsewhere;
 pub(crate) mod projects;
 mod roles;
 pub(crate) mod routes;
