@@ -15,8 +15,13 @@ const USAGE: &str = "usage: cargo xtask bench [--write] [--only GROUP…]";
 /// The page, in the root of the workspace.
 const PAGE: &str = "docs/benchmarks.md";
 /// Programs and the profile each is shipped in.
-const PROGRAMS: [(&str, &str); 3] =
-    [("iotronic", "release"), ("s4t", "release"), ("lightning-rod", "board")];
+const PROGRAMS: [(&str, &str); 4] = [
+    ("iotronic", "release"),
+    ("s4t", "release"),
+    ("lightning-rod", "board"),
+    // No program that is shipped: what one check costs cannot be seen from outside.
+    ("token_check", "release/examples"),
+];
 
 const OPENING: &str = "\
 # Benchmarks
@@ -87,6 +92,7 @@ fn build(workspace: &Workspace) -> Fallible<PathBuf> {
     eprintln!("building the programs as they are shipped");
     build("board", &["--package", "lightning-rod"])?;
     build("release", &["--package", "iotronic", "--package", "s4t"])?;
+    build("release", &["--package", "iotronic", "--example", "token_check"])?;
     build("release", &["--package", "testkit", "--bin", "bench"])?;
     Ok(workspace.target_dir().join("release/bench"))
 }

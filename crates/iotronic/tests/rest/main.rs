@@ -28,6 +28,7 @@ mod machine;
 mod matrix;
 mod rights;
 mod session;
+mod smuggling;
 mod streams;
 mod system;
 mod things;

@@ -30,6 +30,7 @@ mod start;
 mod statistics;
 mod terminal;
 mod throughput;
+mod tokens;
 
 use figure::Figure;
 use machine::Machine;
@@ -40,7 +41,7 @@ use std::time::Instant;
 type Measure = fn(&mut Stage) -> Vec<Figure>;
 
 /// The groups in the order in which they run: what needs a fresh cloud comes first, what fills it last.
-const GROUPS: [(&str, Measure); 12] = [
+const GROUPS: [(&str, Measure); 13] = [
     ("memory", memory::figures),
     ("query", calls::figures),
     ("command", commands::figures),
@@ -49,6 +50,7 @@ const GROUPS: [(&str, Measure); 12] = [
     ("terminal", terminal::figures),
     ("start", start::figures),
     ("programs", programs::figures),
+    ("tokens", tokens::figures),
     ("pages", pages::figures),
     ("rights", rights::figures),
     ("connections", connections::figures),
