@@ -323,13 +323,16 @@ mod tests {
         }
         assert!(!writer.flush(Duration::from_millis(50)), "the file stalls");
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-        assert_eq!(book.read(0, usize::MAX).next, lines as u64);
         std::fs::rename(&fifo, home.path().join("away")).unwrap();
         let reader = std::fs::File::open(home.path().join("away")).unwrap();
         assert!(writer.flush(Duration::from_secs(20)));
         drop(reader);
         book.note("the disk is back");
-        let told = book.read(lines as u64, usize::MAX).lines;
-        assert!(told.iter().any(|line| line.text.contains("not in the file")), "{told:?}");
+        let told = book.read(0, usize::MAX);
+        let told_of_loss = |line: &&Line| line.text.contains("not in the file");
+        let lost: Vec<&Line> = told.lines.iter().filter(told_of_loss).collect();
+        // The writing thread takes the line it stalls on whenever it comes to run, which may make room once on the way.
+        assert!((1..=2).contains(&lost.len()), "{lost:?}");
+        assert_eq!(told.next, (lines + 1 + lost.len()) as u64);
     }
 }

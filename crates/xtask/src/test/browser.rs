@@ -7,6 +7,7 @@ use crate::command::Fallible;
 use crate::dashboard::npm_script;
 use crate::workspace::Workspace;
 
+use super::again;
 use super::stream::{self, Outcome};
 
 /// The script of `dashboard/package.json`.
@@ -14,7 +15,32 @@ const SCRIPT: &str = "test:browser";
 
 /// Runs them all.
 pub(super) fn run(workspace: &Workspace) -> Fallible<Outcome> {
-    let mut command = npm_script(workspace, SCRIPT)?;
-    command.env("S4T_BIN_DIR", workspace.debug_dir());
-    stream::run_tests(&mut command, &mut std::io::stderr())
+    let ask = |names: &[&str]| {
+        let mut command = npm_script(workspace, SCRIPT)?;
+        command.env("S4T_BIN_DIR", workspace.debug_dir());
+        if !names.is_empty() {
+            command.arg("--").args(files(names));
+        }
+        stream::run_tests(&mut command, &mut std::io::stderr())
+    };
+    again::steadied(ask(&[])?, ask)
+}
+
+/// The files of these tests: each is named `file: what happens`.
+fn files(names: &[&str]) -> Vec<String> {
+    let file = |name: &&str| Some(format!("{}.browser", name.split_once(": ")?.0));
+    let mut files: Vec<String> = names.iter().filter_map(file).collect();
+    files.dedup();
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_of_tests_are_named_once() {
+        let names = ["live: a page heals", "live: nothing is missed: ever", "map: tiles"];
+        assert_eq!(files(&names), ["live.browser", "map.browser"]);
+    }
 }

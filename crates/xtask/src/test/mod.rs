@@ -4,6 +4,7 @@
 //! it; a step that cannot run counts as failed, never as absent. With `CI=true` a skipped test is a failed one.
 //! Deliberately not here: the long runs with full counts (`cargo xtask soak`).
 
+mod again;
 mod browser;
 mod skips;
 mod stream;
@@ -149,13 +150,19 @@ impl Suite<'_> {
     fn tests(&self, targets: &[&str]) -> Fallible<Tally> {
         announce("tests");
         let skips = SkipFile::create(&self.workspace.target_dir())?;
-        let mut command = cargo(self.workspace);
-        command
-            .args(["test", "--workspace", "--no-fail-fast"])
-            .args(targets)
-            .env("S4T_BIN_DIR", self.workspace.debug_dir())
-            .env(skips::VARIABLE, skips.path());
-        let outcome = stream::run_tests(&mut command, &mut std::io::stderr())?;
+        let ask = |names: &[&str]| {
+            let mut command = cargo(self.workspace);
+            command
+                .args(["test", "--workspace", "--no-fail-fast"])
+                .args(targets)
+                .env("S4T_BIN_DIR", self.workspace.debug_dir())
+                .env(skips::VARIABLE, skips.path());
+            if !names.is_empty() {
+                command.args(["--", "--exact"]).args(names);
+            }
+            stream::run_tests(&mut command, &mut std::io::stderr())
+        };
+        let outcome = again::steadied(ask(&[])?, ask)?;
         let skipped = skips.reasons()?;
         outcome.explain(&skipped);
         Ok(done("tests", outcome.tally().with_passed_turned_skipped(skipped.len())))

@@ -12,12 +12,15 @@ pub(crate) struct Tally {
     pub(crate) passed: usize,
     pub(crate) failed: usize,
     pub(crate) skipped: usize,
+    /// Those of the passed that failed at first.
+    pub(crate) unsteady: usize,
 }
 
 impl Tally {
-    pub(crate) const PASSED: Self = Self { passed: 1, failed: 0, skipped: 0 };
-    pub(crate) const FAILED: Self = Self { passed: 0, failed: 1, skipped: 0 };
-    pub(crate) const SKIPPED: Self = Self { passed: 0, failed: 0, skipped: 1 };
+    const NONE: Self = Self { passed: 0, failed: 0, skipped: 0, unsteady: 0 };
+    pub(crate) const PASSED: Self = Self { passed: 1, ..Self::NONE };
+    pub(crate) const FAILED: Self = Self { failed: 1, ..Self::NONE };
+    pub(crate) const SKIPPED: Self = Self { skipped: 1, ..Self::NONE };
 
     /// Reads libtest's closing line: `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
     pub(super) fn of_result_line(line: &str) -> Option<Self> {
@@ -29,6 +32,7 @@ impl Tally {
             passed: count("passed")?,
             failed: count("failed")?,
             skipped: count("ignored")?,
+            unsteady: 0,
         })
     }
 
@@ -42,6 +46,17 @@ impl Tally {
         let count = count.min(self.passed);
         Self { passed: self.passed - count, skipped: self.skipped + count, ..self }
     }
+
+    /// Failed tests that passed when they were asked again.
+    pub(super) fn with_failed_turned_unsteady(self, count: usize) -> Self {
+        let count = count.min(self.failed);
+        Self {
+            passed: self.passed + count,
+            failed: self.failed - count,
+            unsteady: self.unsteady + count,
+            ..self
+        }
+    }
 }
 
 impl AddAssign for Tally {
@@ -49,6 +64,7 @@ impl AddAssign for Tally {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
+        self.unsteady += other.unsteady;
     }
 }
 
@@ -57,6 +73,9 @@ impl fmt::Display for Tally {
         write!(f, "{} passed, {} failed", self.passed, self.failed)?;
         if self.skipped > 0 {
             write!(f, ", {} skipped", self.skipped)?;
+        }
+        if self.unsteady > 0 {
+            write!(f, " ({} only when asked again)", self.unsteady)?;
         }
         Ok(())
     }
@@ -69,10 +88,10 @@ mod tests {
     #[test]
     fn a_result_line_is_read_whether_it_went_well_or_not() {
         let line = "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.1s";
-        let expected = Tally { passed: 12, failed: 0, skipped: 1 };
+        let expected = Tally { passed: 12, failed: 0, skipped: 1, unsteady: 0 };
         assert_eq!(Tally::of_result_line(line), Some(expected));
         let line = "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out";
-        let expected = Tally { passed: 3, failed: 2, skipped: 0 };
+        let expected = Tally { passed: 3, failed: 2, skipped: 0, unsteady: 0 };
         assert_eq!(Tally::of_result_line(line), Some(expected));
     }
 
@@ -87,17 +106,25 @@ mod tests {
 
     #[test]
     fn the_closing_line_names_skipped_tests_only_when_there_are_any() {
-        assert_eq!(Tally { passed: 5, failed: 0, skipped: 0 }.to_string(), "5 passed, 0 failed");
-        let some = Tally { passed: 5, failed: 1, skipped: 2 };
+        assert_eq!(
+            Tally { passed: 5, failed: 0, skipped: 0, unsteady: 0 }.to_string(),
+            "5 passed, 0 failed"
+        );
+        let some = Tally { passed: 5, failed: 1, skipped: 2, unsteady: 0 };
         assert_eq!(some.to_string(), "5 passed, 1 failed, 2 skipped");
+        let unsteady = some.with_failed_turned_unsteady(4);
+        assert_eq!(unsteady.to_string(), "6 passed, 0 failed, 2 skipped (1 only when asked again)");
     }
 
     #[test]
     fn skipped_tests_can_count_as_failed_and_are_not_counted_as_passed() {
-        let tally = Tally { passed: 5, failed: 1, skipped: 2 };
-        assert_eq!(tally.with_skipped_as_failed(), Tally { passed: 5, failed: 3, skipped: 0 });
+        let tally = Tally { passed: 5, failed: 1, skipped: 2, unsteady: 0 };
+        assert_eq!(
+            tally.with_skipped_as_failed(),
+            Tally { passed: 5, failed: 3, skipped: 0, unsteady: 0 }
+        );
         let turned = tally.with_passed_turned_skipped(3);
-        assert_eq!(turned, Tally { passed: 2, failed: 1, skipped: 5 });
+        assert_eq!(turned, Tally { passed: 2, failed: 1, skipped: 5, unsteady: 0 });
         assert_eq!(tally.with_passed_turned_skipped(9).passed, 0);
     }
 }
