@@ -21,6 +21,7 @@ pub mod operations;
 pub mod page;
 pub mod plugins;
 pub mod problem;
+pub mod quotas;
 pub mod rights;
 pub mod services;
 pub mod session;

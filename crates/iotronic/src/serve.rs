@@ -102,6 +102,7 @@ pub struct Serving {
 /// Another process has the folder, a listener is taken, a file is missing or damaged.
 pub async fn start(dir: &Path, settings: Settings, options: Options) -> Result<Serving, Error> {
     let clock = std::sync::Arc::clone(&options.clock);
+    let options = Options { quota: settings.quota, ..options };
     let store = Store::open(dir, options).await?;
     let listen = settings.api.listen;
     let listener = TcpListener::bind(listen).await.map_err(|source| Error::Listen {

@@ -15,6 +15,7 @@ pub use roles::Roles;
 pub use ui::Ui;
 
 use base::logs;
+use model::quota;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub audit: Audit,
     /// How much history is kept.
     pub retention: Retention,
+    /// How much a project may have, unless something else is said about it.
+    pub quota: quota::Defaults,
     /// Bounds.
     pub limits: Limits,
     /// Log output.

@@ -17,6 +17,7 @@ pub mod label;
 pub mod name;
 pub mod operation;
 pub mod plugin;
+pub mod quota;
 pub mod service;
 pub mod time;
 

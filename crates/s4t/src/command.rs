@@ -5,7 +5,7 @@ use crate::output::{Output, Style};
 use crate::session::{Session, Source};
 use crate::{
     audit, board, booking, claim, contribution, delegation, event, fleet, login, operation, plugin,
-    project, right, service, terminal,
+    project, quota, right, service, terminal,
 };
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use std::io::Write as _;
@@ -62,6 +62,9 @@ enum Noun {
     /// Projects: who owns what, and whether upstream boards may be among it.
     #[command(subcommand)]
     Project(project::Command),
+    /// Quotas: how much a project has and may have.
+    #[command(subcommand)]
+    Quota(quota::Command),
     /// Operations: what was asked of boards.
     #[command(subcommand)]
     Operation(operation::Command),
@@ -108,6 +111,7 @@ impl Line {
             Noun::Booking(command) => command.run(&session, &mut out),
             Noun::Ssh(ssh) => ssh.run(&session),
             Noun::Project(command) => command.run(&session, &mut out),
+            Noun::Quota(command) => command.run(&session, &mut out),
             Noun::Operation(command) => command.run(&session, &mut out),
             Noun::Audit(command) => command.run(&session, &mut out),
             Noun::Events(events) => events.run(&session, &mut out),

@@ -17,6 +17,7 @@ mod operation;
 mod output;
 mod plugin;
 mod project;
+mod quota;
 mod right;
 mod service;
 mod session;

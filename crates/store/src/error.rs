@@ -1,5 +1,6 @@
 //! What can go wrong at rest, in words that may leave the process: no statement and no path of a table is ever in a text.
 
+use model::quota::{Counted, Limit};
 use model::{Invalid, Kind};
 use rusqlite::ffi;
 use std::path::PathBuf;
@@ -39,6 +40,21 @@ pub enum Error {
     /// A limit is reached.
     #[error("{0}")]
     Exhausted(String),
+    /// The project has as much as it may have.
+    #[error(
+        "the project has {used} {} of the {limit} that it may have, and {added} more were asked for; {}, or ask who operates \
+         the cloud for more (`s4t quota set`)", .counted.unit(), .counted.cure()
+    )]
+    OverQuota {
+        /// What there would be too many of.
+        counted: Counted,
+        /// How many there are.
+        used: u64,
+        /// How many more were asked for.
+        added: u64,
+        /// How many there may be.
+        limit: Limit,
+    },
     /// A value is not valid.
     #[error(transparent)]
     Invalid(#[from] Invalid),
@@ -134,6 +150,7 @@ impl Error {
             Self::Duplicate { .. }
             | Self::Stale { .. }
             | Self::Conflict(_)
+            | Self::OverQuota { .. }
             | Self::Locked(_)
             | Self::Newer { .. } => Kind::Conflict,
             Self::Refused(refusal) => refusal.kind(),

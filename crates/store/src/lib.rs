@@ -28,6 +28,7 @@ pub mod names;
 pub mod operations;
 pub mod page;
 pub mod plugins;
+pub mod quotas;
 pub mod requests;
 mod schema;
 pub mod services;

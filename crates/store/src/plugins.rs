@@ -1,9 +1,11 @@
 //! Plugins: code that can be injected. The source is read on its own, because it is large and seldom wanted.
 
+use crate::audit::Entry;
 use crate::events::NewEvent;
 use crate::sql::{Reader, Row, Statement, all, json, one, the_one};
-use crate::{Error, Page, Tx};
+use crate::{Error, Page, Tx, quotas};
 use model::plugin::{Language, MAX_SOURCE, Mode, Visibility};
+use model::quota::Counted;
 use model::{Invalid, Name, PluginId, ProjectId, Timestamp, UserId};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -102,13 +104,18 @@ const SELECT: &str = "SELECT id, name, project, owner, visibility, language, mod
 /// Makes a plugin.
 ///
 /// # Errors
-/// The name is taken in the project, or the source is too long.
+/// The name is taken in the project, the source is too long, or the project has as many plugins, or as many bytes of them, as
+/// it may have.
 pub async fn create(tx: &mut Tx, new: NewPlugin) -> Result<PluginRow, Error> {
     check_source(&new.source)?;
+    let (parameters, extra) = (json(&new.parameters)?, json(&new.extra)?);
+    let bytes = size([&new.source, &parameters, &extra]);
+    quotas::check(tx, &new.project, Counted::Plugins, 1).await?;
+    quotas::check(tx, &new.project, Counted::PluginBytes, bytes.unsigned_abs()).await?;
     let statement = Statement::new(
         "create a plugin",
         "INSERT INTO plugins (id, name, project, owner, visibility, language, mode, source, parameters, limits, created_at, \
-         updated_at, revision, extra, serial) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, 1, $12, \
+         updated_at, revision, extra, bytes, serial) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, 1, $12, $13, \
          (SELECT COALESCE(MAX(serial), 0) + 1 FROM plugins))",
     )
     .bind(new.id)
@@ -119,14 +126,20 @@ pub async fn create(tx: &mut Tx, new: NewPlugin) -> Result<PluginRow, Error> {
     .bind(new.language.word())
     .bind(new.mode.word())
     .bind(new.source)
-    .bind(json(&new.parameters)?)
+    .bind(parameters)
     .bind(json(&new.limits)?)
     .bind(tx.now())
-    .bind(json(&new.extra)?);
+    .bind(extra)
+    .bind(bytes);
     tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "name"))?;
     let row = by_id(&mut *tx, None, new.id).await?;
-    tell(tx, &row, "created").await?;
+    tell(tx, &row, "created", "plugin:create").await?;
     Ok(row)
+}
+
+/// What a plugin takes, in bytes.
+fn size(parts: [&str; 3]) -> i64 {
+    i64::try_from(parts.iter().map(|part| part.len()).sum::<usize>()).unwrap_or(i64::MAX)
 }
 
 fn check_source(source: &str) -> Result<(), Invalid> {
@@ -208,7 +221,8 @@ pub async fn list<'e>(
 /// Changes a plugin of the scope's own. Boards keep the source they have until they are injected again.
 ///
 /// # Errors
-/// There is none in the scope, its revision is not `expected`, the name is taken, or the source is too long.
+/// There is none in the scope, its revision is not `expected`, the name is taken, the source is too long, or the plugin grows
+/// beyond what the project may have.
 pub async fn update(
     tx: &mut Tx,
     scope: Option<&ProjectId>,
@@ -221,18 +235,22 @@ pub async fn update(
         return Err(Error::Stale { what: WHAT });
     }
     change.source.as_deref().map_or(Ok(()), check_source)?;
+    let parameters = json(change.parameters.as_ref().unwrap_or(&old.parameters))?;
+    let extra = json(change.extra.as_ref().unwrap_or(&old.extra))?;
+    let bytes = fitting(tx, &old, change.source.as_deref(), [&parameters, &extra]).await?;
     let statement = Statement::new(
         "update a plugin",
         "UPDATE plugins SET name = $1, visibility = $2, source = COALESCE($3, source), parameters = $4, limits = $5, \
-         updated_at = $6, extra = $7, revision = revision + 1 WHERE id = $8 AND revision = $9",
+         updated_at = $6, extra = $7, bytes = $8, revision = revision + 1 WHERE id = $9 AND revision = $10",
     )
     .bind(change.name.as_ref().unwrap_or(&old.name))
     .bind(change.visibility.unwrap_or(old.visibility).word())
     .bind(change.source)
-    .bind(json(change.parameters.as_ref().unwrap_or(&old.parameters))?)
+    .bind(parameters)
     .bind(json(change.limits.as_ref().unwrap_or(&old.limits))?)
     .bind(tx.now())
-    .bind(json(change.extra.as_ref().unwrap_or(&old.extra))?)
+    .bind(extra)
+    .bind(bytes)
     .bind(id)
     .bind(old.revision);
     let rows = tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "name"))?;
@@ -240,8 +258,28 @@ pub async fn update(
         return Err(Error::Stale { what: WHAT });
     }
     let row = by_id(&mut *tx, None, id).await?;
-    tell(tx, &row, "updated").await?;
+    tell(tx, &row, "updated", "plugin:update").await?;
     Ok(row)
+}
+
+/// What a changed plugin will take; refused when it grows and the project may not have so much.
+async fn fitting(
+    tx: &mut Tx,
+    old: &PluginRow,
+    source: Option<&str>,
+    [parameters, extra]: [&str; 2],
+) -> Result<i64, Error> {
+    let text = "SELECT bytes, LENGTH(CAST(source AS BLOB)) AS source FROM plugins WHERE id = $1";
+    let statement = Statement::new("read a plugin's size", text).bind(old.id);
+    let read = |row: &Row| Ok((row.int("bytes")?, row.int("source")?));
+    let (before, kept) = one(&mut *tx, statement, WHAT, read).await?;
+    let after = match source {
+        Some(source) => size([source, parameters, extra]),
+        None => size(["", parameters, extra]).saturating_add(kept),
+    };
+    let grown = u64::try_from(after.saturating_sub(before)).unwrap_or(0);
+    quotas::check(tx, &old.project, Counted::PluginBytes, grown).await?;
+    Ok(after)
 }
 
 /// Removes a plugin of the scope's own.
@@ -260,7 +298,7 @@ pub async fn delete(tx: &mut Tx, scope: Option<&ProjectId>, id: PluginId) -> Res
     }
     let text = "DELETE FROM plugins WHERE id = $1";
     tx.execute(Statement::new("delete a plugin", text).bind(id)).await?;
-    tell(tx, &old, "deleted").await
+    tell(tx, &old, "deleted", "plugin:delete").await
 }
 
 /// What may be changed in the scope: a public plugin of another project may not.
@@ -270,9 +308,10 @@ async fn own(tx: &mut Tx, scope: Option<&ProjectId>, id: PluginId) -> Result<Plu
     one(&mut *tx, statement, WHAT, read).await
 }
 
-async fn tell(tx: &mut Tx, row: &PluginRow, verb: &str) -> Result<(), Error> {
+async fn tell(tx: &mut Tx, row: &PluginRow, event: &str, verb: &'static str) -> Result<(), Error> {
     let body = json!({ "name": row.name, "revision": row.revision });
-    tx.event(NewEvent::about(WHAT, verb, &row.project, row.id, body)).await.map(|_| ())
+    tx.event(NewEvent::about(WHAT, event, &row.project, row.id, body.clone())).await?;
+    tx.audit(Entry::new(verb, WHAT, row.id).of(&row.project).with(body)).await
 }
 
 fn read(row: &Row) -> Result<PluginRow, Error> {

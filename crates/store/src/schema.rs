@@ -18,6 +18,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (10, include_str!("../migrations/sqlite/0010_identity.sql")),
     (11, include_str!("../migrations/sqlite/0011_audit.sql")),
     (12, include_str!("../migrations/sqlite/0012_contributions.sql")),
+    (13, include_str!("../migrations/sqlite/0013_quotas.sql")),
 ];
 
 const LEDGER: &str =

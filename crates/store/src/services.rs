@@ -1,8 +1,10 @@
 //! Services: what listens on boards, by name and local port. Where they are reachable is in `exposures`.
 
+use crate::audit::Entry;
 use crate::events::NewEvent;
 use crate::sql::{Reader, Row, Statement, all, json, one, the_one};
-use crate::{Error, Page, Tx};
+use crate::{Error, Page, Tx, quotas};
+use model::quota::Counted;
 use model::service::{Port, Protocol};
 use model::{Name, ProjectId, ServiceId, Timestamp};
 use serde_json::{Value, json};
@@ -69,8 +71,9 @@ const SELECT: &str = "SELECT id, name, project, port, protocol, created_at, upda
 /// Makes a service.
 ///
 /// # Errors
-/// The name is taken in the project.
+/// The name is taken in the project, or it has as many services as it may have.
 pub async fn create(tx: &mut Tx, new: NewService) -> Result<ServiceRow, Error> {
+    quotas::check(tx, &new.project, Counted::Services, 1).await?;
     let statement = Statement::new(
         "create a service",
         "INSERT INTO services (id, name, project, port, protocol, created_at, updated_at, revision, extra, serial) \
@@ -85,7 +88,7 @@ pub async fn create(tx: &mut Tx, new: NewService) -> Result<ServiceRow, Error> {
     .bind(json(&new.extra)?);
     tx.execute(statement).await.map_err(|error| error.duplicate_as(WHAT, "name"))?;
     let row = by_id(&mut *tx, None, new.id).await?;
-    tell(tx, &row, "created").await?;
+    tell(tx, &row, "created", "service:create").await?;
     Ok(row)
 }
 
@@ -166,7 +169,7 @@ pub async fn update(
         return Err(Error::Stale { what: WHAT });
     }
     let row = by_id(&mut *tx, None, id).await?;
-    tell(tx, &row, "updated").await?;
+    tell(tx, &row, "updated", "service:update").await?;
     Ok(row)
 }
 
@@ -186,12 +189,13 @@ pub async fn delete(tx: &mut Tx, scope: Option<&ProjectId>, id: ServiceId) -> Re
     }
     let text = "DELETE FROM services WHERE id = $1";
     tx.execute(Statement::new("delete a service", text).bind(id)).await?;
-    tell(tx, &old, "deleted").await
+    tell(tx, &old, "deleted", "service:delete").await
 }
 
-async fn tell(tx: &mut Tx, row: &ServiceRow, verb: &str) -> Result<(), Error> {
+async fn tell(tx: &mut Tx, row: &ServiceRow, event: &str, verb: &'static str) -> Result<(), Error> {
     let body = json!({ "name": row.name, "port": row.port });
-    tx.event(NewEvent::about(WHAT, verb, &row.project, row.id, body)).await.map(|_| ())
+    tx.event(NewEvent::about(WHAT, event, &row.project, row.id, body.clone())).await?;
+    tx.audit(Entry::new(verb, WHAT, row.id).of(&row.project).with(body)).await
 }
 
 fn protocol_word(protocol: Protocol) -> &'static str {

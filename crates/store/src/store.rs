@@ -13,6 +13,7 @@ use crate::{audit, events};
 use base::clock::{Clock, SystemClock};
 use futures_util::future::BoxFuture;
 use model::Timestamp;
+use model::quota::Defaults;
 use readers::Readers;
 use rusqlite::Connection;
 use std::fs::{File, TryLockError};
@@ -53,11 +54,13 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// Faults to inject; none outside tests.
     pub faults: Option<Arc<dyn Faults>>,
+    /// Limits of projects that nothing else was said about; none for programs of whoever operates the cloud.
+    pub quota: Defaults,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), faults: None }
+        Self { clock: Arc::new(SystemClock), faults: None, quota: Defaults::UNLIMITED }
     }
 }
 
@@ -73,6 +76,7 @@ struct Inner {
     rights: watch::Receiver<u64>,
     endings: Arc<Endings>,
     clock: Arc<dyn Clock>,
+    quota: Defaults,
     /// Answers when the writer has ended.
     ended: Mutex<Option<oneshot::Receiver<()>>>,
 }
@@ -103,7 +107,8 @@ impl Store {
         let (taken, rights) = watch::channel(0);
         let (ending, ended) = oneshot::channel();
         let clock = Arc::clone(&options.clock);
-        let tx = Tx::new(connection, options.clock, last, chain);
+        let quota = options.quota;
+        let tx = Tx::new(connection, options.clock, quota, last, chain);
         let endings = Arc::new(Endings::default());
         let writer = Writer {
             tx,
@@ -130,6 +135,7 @@ impl Store {
             rights,
             endings,
             clock,
+            quota,
             ended: Mutex::new(Some(ended)),
         })))
     }
@@ -247,6 +253,12 @@ impl Store {
     #[must_use]
     pub fn watch_rights(&self) -> watch::Receiver<u64> {
         self.0.rights.clone()
+    }
+
+    /// Limits of projects that nothing else was said about.
+    #[must_use]
+    pub fn quota(&self) -> Defaults {
+        self.0.quota
     }
 
     pub(crate) fn endings(&self) -> &Endings {

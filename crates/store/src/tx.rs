@@ -9,6 +9,7 @@ use crate::author::Author;
 use crate::events::NewEvent;
 use crate::sql::{Row, Statement, json};
 use base::clock::Clock;
+use model::quota::Defaults;
 use model::{OperationId, Timestamp};
 use rusqlite::Connection;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use std::sync::Arc;
 pub struct Tx {
     connection: Connection,
     clock: Arc<dyn Clock>,
+    /// Limits of projects that nothing else was said about.
+    quota: Defaults,
     mark: Mark,
     /// On whose behalf the present job writes; none is the cloud.
     author: Option<Arc<Author>>,
@@ -39,11 +42,12 @@ impl Tx {
     pub(crate) fn new(
         connection: Connection,
         clock: Arc<dyn Clock>,
+        quota: Defaults,
         last_seq: i64,
         chain: Chain,
     ) -> Self {
         let mark = Mark { last_seq, rights: 0, chain, ended: 0 };
-        Self { connection, clock, mark, author: None, ended: Vec::new() }
+        Self { connection, clock, quota, mark, author: None, ended: Vec::new() }
     }
 
     /// The present moment by the store's clock.
@@ -109,6 +113,10 @@ impl Tx {
     /// Whoever goes on with something by a right that may be gone now is told after the commit.
     pub(crate) fn rights_changed(&mut self) {
         self.mark.rights = self.mark.rights.saturating_add(1);
+    }
+
+    pub(crate) fn quota(&self) -> Defaults {
+        self.quota
     }
 
     pub(crate) fn mark(&self) -> Mark {

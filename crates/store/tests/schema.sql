@@ -114,6 +114,8 @@ CREATE INDEX boards_by_status ON boards (status, id);
 
 CREATE INDEX boards_in_order ON boards (project, id);
 
+CREATE INDEX boards_in_use ON boards (project) WHERE status <> 'decommissioned';
+
 CREATE TABLE claim_redemptions (
     claim TEXT NOT NULL REFERENCES claims (id) ON DELETE CASCADE,
     public_key BLOB NOT NULL,
@@ -365,11 +367,13 @@ CREATE TABLE plugins (
     updated_at BIGINT NOT NULL,
     revision BIGINT NOT NULL,
     source TEXT NOT NULL
-, extra TEXT NOT NULL DEFAULT '{}', serial BIGINT NOT NULL DEFAULT 0);
+, extra TEXT NOT NULL DEFAULT '{}', serial BIGINT NOT NULL DEFAULT 0, bytes BIGINT NOT NULL DEFAULT 0);
 
 CREATE UNIQUE INDEX plugins_by_name ON plugins (project, name);
 
 CREATE UNIQUE INDEX plugins_by_serial ON plugins (serial);
+
+CREATE INDEX plugins_by_size ON plugins (project, bytes);
 
 CREATE INDEX plugins_by_visibility ON plugins (visibility, id);
 
@@ -380,6 +384,11 @@ CREATE TABLE projects (
     name TEXT NOT NULL UNIQUE,
     enabled BIGINT NOT NULL
 , allow_legacy BIGINT NOT NULL DEFAULT 0, description TEXT NOT NULL DEFAULT '');
+
+CREATE TABLE quotas (
+    project TEXT NOT NULL PRIMARY KEY,
+    said TEXT NOT NULL
+);
 
 CREATE TABLE refused_keys (
     public_key BLOB NOT NULL PRIMARY KEY,

@@ -27,6 +27,7 @@ pub mod operations;
 pub mod parking;
 pub mod plugins;
 pub mod projects;
+pub mod quotas;
 pub mod registered;
 pub mod replacement;
 pub mod requests;

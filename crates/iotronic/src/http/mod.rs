@@ -28,6 +28,7 @@ pub mod openapi;
 mod operations;
 mod page;
 mod plugins;
+mod quotas;
 mod rate;
 mod rights;
 pub mod routes;

@@ -62,6 +62,8 @@ const TOKEN: &str = "token";
         super::contributions::delete,
         super::bookings::offers,
         super::bookings::create,
+        super::quotas::show,
+        super::quotas::change,
         super::plugins::list,
         super::plugins::create,
         super::plugins::show,

@@ -4,8 +4,8 @@
 use crate::cloud::Cloud;
 use crate::http::{
     audit, boards, bookings, claims, contributions, delegations, docs, events, fleets, identity,
-    injections, load, logs, map, metrics, operations, plugins, rights, services, session, system,
-    terminals, ui, v1, versions,
+    injections, load, logs, map, metrics, operations, plugins, quotas, rights, services, session,
+    system, terminals, ui, v1, versions,
 };
 use axum::handler::Handler;
 use axum::http::Method;
@@ -102,6 +102,7 @@ fn public() -> Vec<Route> {
 
 fn things() -> Vec<Route> {
     const CONTRIBUTION: &str = "/v2/boards/{board}/contribution";
+    const QUOTA: &str = "/v2/projects/{project}/quota";
     vec![
         get(api::session::PATH, read("session:get"), session::show),
         put(api::session::PATH, read("session:switch"), session::switch),
@@ -125,6 +126,8 @@ fn things() -> Vec<Route> {
         delete(CONTRIBUTION, own("contribution:delete"), contributions::delete),
         get(api::bookings::OFFERS, read("offer:get"), bookings::offers),
         post(api::bookings::PATH, read("booking:create"), bookings::create),
+        get(QUOTA, read("quota:get_one"), quotas::show),
+        patch(QUOTA, operate("quota:update"), quotas::change),
         get("/v2/plugins", read("plugin:get"), plugins::list),
         post("/v2/plugins", write("plugin:create"), plugins::create),
         get("/v2/plugins/{plugin}", read("plugin:get_one"), plugins::show),

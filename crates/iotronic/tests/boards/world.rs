@@ -43,7 +43,7 @@ impl World {
 
     /// A world whose time moves only when told to.
     pub(crate) async fn at(clock: Arc<ManualClock>) -> Self {
-        Self::on(|_| {}, store::Options { clock, faults: None }).await
+        Self::on(|_| {}, store::Options { clock, ..store::Options::default() }).await
     }
 
     pub(crate) async fn on(change: impl FnOnce(&mut Settings), options: store::Options) -> Self {

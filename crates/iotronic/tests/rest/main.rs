@@ -26,6 +26,7 @@ mod load;
 #[allow(dead_code, reason = "shared with the tests of boards, which use all of it")]
 mod machine;
 mod matrix;
+mod quotas;
 mod rights;
 mod session;
 mod smuggling;

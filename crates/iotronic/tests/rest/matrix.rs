@@ -19,6 +19,7 @@ struct Things {
     fleet: String,
     operation: String,
     row: String,
+    project: String,
 }
 
 impl Things {
@@ -40,7 +41,16 @@ impl Things {
         let operation = operation["id"].as_str().unwrap().to_owned();
         let row = world.get(owner, "/v2/audit?limit=1").await.expect(200);
         let row = row["items"][0]["seq"].to_string();
-        Self { board, claim, plugin, service, fleet, operation, row }
+        Self {
+            board,
+            claim,
+            plugin,
+            service,
+            fleet,
+            operation,
+            row,
+            project: owner.project.to_string(),
+        }
     }
 
     fn path(&self, route: &Route, who: &Somebody) -> String {
@@ -56,6 +66,7 @@ impl Things {
             .replace("{port}", NOTHING)
             .replace("{webservice}", NOTHING)
             .replace("{user}", who.user.as_str())
+            .replace("/v2/projects/{project}", &format!("/v2/projects/{}", self.project))
             .replace("{project}", who.project.as_str())
             .replace("{credential}", NOTHING)
             .replace("{delegation}", NOTHING)

@@ -26,11 +26,12 @@ pub use presence::{
 use crate::audit::Entry;
 use crate::events::NewEvent;
 use crate::sql::{Reader, Row, Statement, all, first, json, one, the_one};
-use crate::{Error, Tx, delegations, fleets};
+use crate::{Error, Tx, delegations, fleets, quotas};
 use base::key::PublicKey;
 use model::board::{Event, Parked, Position, Status};
 use model::facts::{Facts, Load};
 use model::label::Labels;
+use model::quota::Counted;
 use model::{BoardId, FleetId, Name, ProjectId, Timestamp, UserId};
 use serde::Deserialize;
 use serde_json::json;
@@ -185,7 +186,7 @@ pub async fn by_key<'e>(
 /// Makes a board: registered without a key, offline with one.
 ///
 /// # Errors
-/// The name or the key is taken, or there is no such fleet in the project.
+/// The name or the key is taken, there is no such fleet in the project, or it has as many boards as it may have.
 pub async fn create(tx: &mut Tx, new: NewBoard) -> Result<BoardRow, Error> {
     check_fleet(tx, &new.project, new.fleet).await?;
     if let Some(key) = &new.public_key
@@ -193,6 +194,7 @@ pub async fn create(tx: &mut Tx, new: NewBoard) -> Result<BoardRow, Error> {
     {
         return Err(Error::Duplicate { what: WHAT, field: "key" });
     }
+    quotas::check(tx, &new.project, Counted::Boards, 1).await?;
     let now = tx.now();
     let status = match new.public_key {
         Some(_) => Status::Registered.next(Event::Enrolled)?,

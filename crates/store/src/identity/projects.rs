@@ -3,7 +3,7 @@
 use super::{MAX_LIST, check_description, check_name, found};
 use crate::audit::Entry;
 use crate::sql::{Reader, Row, Statement, all, one};
-use crate::{Error, Tx};
+use crate::{Error, Tx, quotas};
 use model::{Invalid, ProjectId, UserId};
 use serde_json::json;
 
@@ -162,6 +162,7 @@ pub async fn delete_project(tx: &mut Tx, id: &ProjectId) -> Result<(), Error> {
     ] {
         tx.execute(Statement::new(doing, text).bind(id)).await?;
     }
+    quotas::forget(tx, id).await?;
     tx.audit(Entry::new("project:delete", "project", id).of(id)).await
 }
 

@@ -21,6 +21,7 @@ mod load;
 mod operations;
 mod paging;
 mod plugins;
+mod quotas;
 mod requests;
 mod upstream;
 mod world;

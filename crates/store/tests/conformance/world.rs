@@ -40,7 +40,7 @@ impl World {
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(START));
-        let options = Options { clock: Arc::clone(&clock) as Arc<dyn Clock>, faults: None };
+        let options = Options { clock: Arc::clone(&clock) as Arc<dyn Clock>, ..Options::default() };
         let store = Store::open(dir.path(), options).await.unwrap();
         Self { store, clock, project: ProjectId::new(), user: UserId::new(), dir }
     }
@@ -48,7 +48,8 @@ impl World {
     /// The same folder, after the store was closed and opened again.
     pub(crate) async fn reopened(self) -> Self {
         self.store.close().await;
-        let options = Options { clock: Arc::clone(&self.clock) as Arc<dyn Clock>, faults: None };
+        let options =
+            Options { clock: Arc::clone(&self.clock) as Arc<dyn Clock>, ..Options::default() };
         let store = Store::open(self.dir.path(), options).await.unwrap();
         Self { store, ..self }
     }

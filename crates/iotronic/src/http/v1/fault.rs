@@ -46,6 +46,10 @@ pub(super) fn about(what: &'static str, ident: &str, error: Error) -> Failure {
 /// A refusal about nothing in particular.
 pub(super) fn translated(error: Error) -> Failure {
     let text = error.to_string();
+    // Its client repeats a 409 for ten seconds, which makes no room.
+    if let Error::Store(store::Error::OverQuota { .. }) = error {
+        return Failure::new(Kind::Forbidden, text);
+    }
     match error.kind() {
         Kind::Forbidden => denied(&text),
         // Upstream's word for a cloud that cannot just now; its client comes back then.
