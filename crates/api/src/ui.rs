@@ -16,6 +16,9 @@ pub struct Ui {
     pub pmtiles: Option<String>,
     /// To whom the tiles are owed, as text.
     pub attribution: Option<String>,
+    /// Where users, projects and application credentials are looked after, when that is not here: the Keystone of this cloud.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
     /// The cloud.
     pub cloud: Version,
 }

@@ -25,6 +25,7 @@ pub const MAX_BOOKING_H: u32 = 366 * 24;
 /// What is given of a board.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schema(as = Given)]
 pub struct Contribution {
     /// When; without them always.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,6 +67,7 @@ pub struct Caps {
 /// Who may book the board, and for what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = OfferedTo)]
 pub struct Offer {
     /// What may be done.
     pub rights: Rights,

@@ -31,6 +31,16 @@ export function replace(board: string): Promise<MadeClaim> {
   return ask(path('boards', board, 'replace'), { method: 'POST' });
 }
 
+/** Of two machines with one key, lets the one from this address go on, or whichever connects next. */
+export function unpark(board: string, from?: string): Promise<Board> {
+  return ask(path('boards', board, 'unpark'), { method: 'POST', body: { from: from ?? null } });
+}
+
+/** The board makes a new key; the old one is refused once the new one counts. */
+export function rotateKey(board: string): Promise<Operation> {
+  return ask(path('boards', board, 'rotate-key'), { method: 'POST' });
+}
+
 export async function ping(board: string): Promise<Json> {
   return (await ask<{ result: Json }>(path('boards', board, 'ping'), { method: 'POST' })).result;
 }

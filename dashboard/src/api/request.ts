@@ -116,23 +116,23 @@ function query(values: Ask['query']): string {
 
 async function refused(answer: Response): Promise<Failure> {
   const id = answer.headers.get('x-request-id');
+  let detail = `${answer.status} ${answer.statusText}`;
   try {
-    const problem = (await answer.json()) as Problem;
+    const problem = (await answer.json()) as Problem & { error?: { message?: unknown } };
     if (typeof problem.detail === 'string') return new Failure(problem, problem.request_id ?? id);
+    // Below /identity the cloud answers in Keystone's shape.
+    if (typeof problem.error?.message === 'string') detail = problem.error.message;
   } catch {
     // Not a problem of the cloud's own: something stands between.
   }
-  return new Failure(
-    {
-      type: 'about:blank',
-      title: answer.statusText,
-      status: answer.status,
-      kind: answer.status === 401 ? 'unauthenticated' : 'internal',
-      detail: `${answer.status} ${answer.statusText}`,
-    },
-    id,
-  );
+  const kind = KINDS[answer.status] ?? 'internal';
+  return new Failure({ type: 'about:blank', title: answer.statusText, status: answer.status, kind, detail }, id);
 }
+
+/** What a status says where no kind stands beside it. */
+const KINDS: Record<number, Problem['kind']> = {
+  400: 'invalid', 401: 'unauthenticated', 403: 'forbidden', 404: 'not_found', 409: 'conflict', 429: 'exhausted', 503: 'unreachable', 504: 'timeout',
+};
 
 function unreachable(error: unknown): Problem {
   const late = (error as Error).name === 'TimeoutError';

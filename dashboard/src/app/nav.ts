@@ -4,7 +4,7 @@ import { to, type Route } from './routes';
 import type { Reach } from './session.svelte';
 
 export interface Entry {
-  screen: 'overview' | 'boards' | 'plugins' | 'services' | 'fleets' | 'lending' | 'operations' | 'claims' | 'system';
+  screen: 'overview' | 'boards' | 'plugins' | 'services' | 'fleets' | 'lending' | 'bookings' | 'operations' | 'claims' | 'audit' | 'people' | 'system';
   href: string;
   icon: IconName;
   /** The screens for which this entry is the current one. */
@@ -22,6 +22,9 @@ export const NAV: readonly Entry[] = [
   { screen: 'services', href: to('services'), icon: 'services', holds: ['services'], reach: 'read', late: true },
   { screen: 'operations', href: to('operations'), icon: 'operations', holds: ['operations', 'operation'], reach: 'read', late: false },
   { screen: 'lending', href: to('lending'), icon: 'lending', holds: ['lending'], reach: 'read', late: true },
+  { screen: 'bookings', href: to('bookings'), icon: 'clock', holds: ['bookings'], reach: 'read', late: true },
   { screen: 'claims', href: to('claims'), icon: 'claims', holds: ['claims'], reach: 'own', late: true },
+  { screen: 'audit', href: to('audit'), icon: 'logs', holds: ['audit'], reach: 'own', late: true },
+  { screen: 'people', href: to('people'), icon: 'user', holds: ['people'], reach: 'operate', late: true },
   { screen: 'system', href: to('system'), icon: 'system', holds: ['system'], reach: 'operate', late: true },
 ];

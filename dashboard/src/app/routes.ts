@@ -12,13 +12,20 @@ export type Route =
   | { screen: 'fleets' }
   | { screen: 'fleet'; fleet: string }
   | { screen: 'lending' }
+  | { screen: 'bookings' }
   | { screen: 'operations' }
   | { screen: 'operation'; operation: string }
+  | { screen: 'audit' }
+  | { screen: 'people'; tab: PeopleTab }
+  | { screen: 'account' }
   | { screen: 'system' }
   | { screen: 'nowhere' };
 
 export const BOARD_TABS = ['summary', 'plugins', 'services', 'logs', 'operations', 'lending', 'terminal'] as const;
 export type BoardTab = (typeof BOARD_TABS)[number];
+
+export const PEOPLE_TABS = ['users', 'projects', 'roles'] as const;
+export type PeopleTab = (typeof PEOPLE_TABS)[number];
 
 /** The route of a path. A plugin called `new` cannot be opened by name; its id opens it. */
 export function match(path: string): Route {
@@ -41,11 +48,15 @@ export function match(path: string): Route {
     case 'fleets':
       return which === undefined ? { screen: 'fleets' } : { screen: 'fleet', fleet: which };
     case 'lending':
-      return which === undefined ? { screen: 'lending' } : { screen: 'nowhere' };
+    case 'bookings':
+    case 'audit':
+    case 'account':
+    case 'system':
+      return which === undefined ? { screen: noun } : { screen: 'nowhere' };
+    case 'people':
+      return people(which);
     case 'operations':
       return which === undefined ? { screen: 'operations' } : { screen: 'operation', operation: which };
-    case 'system':
-      return which === undefined ? { screen: 'system' } : { screen: 'nowhere' };
     default:
       return { screen: 'nowhere' };
   }
@@ -61,6 +72,11 @@ function boards(which: string | undefined, tab: string | undefined): Route {
   if (tab === undefined) return { screen: 'board', board: which, tab: 'summary' };
   const known = BOARD_TABS.find((known) => known === tab);
   return known ? { screen: 'board', board: which, tab: known } : { screen: 'nowhere' };
+}
+
+function people(which: string | undefined): Route {
+  const tab = which === undefined ? 'users' : PEOPLE_TABS.find((known) => known === which);
+  return tab ? { screen: 'people', tab } : { screen: 'nowhere' };
 }
 
 function decode(text: string): string {

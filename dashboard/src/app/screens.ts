@@ -15,8 +15,12 @@ const LOADERS: Record<Route['screen'], Loader> = {
   fleets: () => import('../screens/fleets/Fleets.svelte'),
   fleet: () => import('../screens/fleets/Fleet.svelte'),
   lending: () => import('../screens/lending/Lending.svelte'),
+  bookings: () => import('../screens/bookings/Bookings.svelte'),
   operations: () => import('../screens/operations/Operations.svelte'),
   operation: () => import('../screens/operations/Operation.svelte'),
+  audit: () => import('../screens/audit/Audit.svelte'),
+  people: () => import('../screens/people/People.svelte'),
+  account: () => import('../screens/account/Account.svelte'),
   system: () => import('../screens/system/System.svelte'),
   nowhere: () => import('../screens/Nowhere.svelte'),
 };

@@ -27,6 +27,11 @@ beforeAll(async () => {
   operation = (await cloud.command('POST', '/v2/boards/harbour/plugins/hello/call', {})).id;
   await cloud.post('/v2/claims', { name: 'market' });
   await cloud.person('nina', 'by-the-river-1', 'river', 'user_iot');
+  await cloud.person('otto', 'by-the-river-2', 'river', 'admin_iot_project');
+  const offer = { rights: ['read'], projects: [], max_hours: 24 };
+  await cloud.ask('PUT', '/v2/boards/harbour/contribution', { hours: { zone: 'UTC0', spans: ['daily 00:00-24:00'] }, caps: { cpu_s: 10 }, offer });
+  const { user } = await cloud.get('/v2/session');
+  await cloud.post(`/identity/v3/users/${user.id}/application_credentials`, { application_credential: { name: 'ci' } });
   await cloud.post('/v2/delegations', { resource: 'board:harbour', to: 'nina', rights: ['read'], until: '2999-01-01T00:00:00Z', depth: 1, hold: 'exclusive' });
 });
 afterAll(() => stage?.close());
@@ -50,6 +55,12 @@ const screens = (): [string, string][] => [
   ['/ui/fleets', 'coast'],
   ['/ui/fleets/coast', 'harbour'],
   ['/ui/lending', 'From whom to whom'],
+  ['/ui/bookings', 'Boards that fit'],
+  ['/ui/audit', 'Signed heads'],
+  ['/ui/people', 'admin_iot_project'],
+  ['/ui/people/projects', 'river'],
+  ['/ui/people/roles', 'Operates the cloud'],
+  ['/ui/account', 'Application credentials'],
   ['/ui/operations', 'Call plugin'],
   [`/ui/operations/${operation}`, 'Steps'],
   ['/ui/system', 'Settings in force'],
@@ -59,7 +70,7 @@ const screens = (): [string, string][] => [
 /** A new screen does not compile here until it is named, and then fails below until it is among those that are looked at. */
 const EVERY: Record<Route['screen'], true> = {
   overview: true, boards: true, board: true, claims: true, plugins: true, plugin: true, services: true, fleets: true, fleet: true, lending: true, operations: true,
-  operation: true, system: true, nowhere: true,
+  operation: true, bookings: true, audit: true, people: true, account: true, system: true, nowhere: true,
 };
 
 test('every screen and every part of a board is looked at', () => {

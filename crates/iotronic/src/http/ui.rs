@@ -77,6 +77,7 @@ pub(crate) async fn settings(State(cloud): State<Cloud>) -> Json<Ui> {
         tile_url: set(tile_url),
         pmtiles: pmtiles.is_some().then(|| map::PATH.to_owned()),
         attribution: set(attribution),
+        identity: cloud.sign_in.keystone().map(|keystone| keystone.url().to_owned()),
         cloud: Version { version: env!("CARGO_PKG_VERSION").to_owned() },
     })
 }

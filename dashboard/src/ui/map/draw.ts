@@ -3,7 +3,7 @@ import L from 'leaflet';
 import 'leaflet/dist/leaflet.css';
 import { clusters } from '../cluster';
 import { colourOf } from '../colour';
-import type { Place } from '../Map.svelte';
+import type { Area, Place } from '../Map.svelte';
 import { outlines } from './outlines';
 import { tiles } from './tiles';
 
@@ -20,6 +20,8 @@ export interface Acts {
 
 export interface BoardMap {
   show(places: Place[]): void;
+  /** Draws a circle that is searched, or none. */
+  round(area: Area | undefined): void;
   recolour(): void;
   remove(): void;
 }
@@ -33,6 +35,7 @@ export async function draw(box: HTMLElement, acts: Acts): Promise<BoardMap> {
   const markers = L.layerGroup().addTo(map);
   let known: Place[] = [];
   let fitted = false;
+  let circle: L.Circle | undefined;
 
   const redraw = (): void => {
     markers.clearLayers();
@@ -65,7 +68,15 @@ export async function draw(box: HTMLElement, acts: Acts): Promise<BoardMap> {
       }
       redraw();
     },
-    recolour: () => land?.setStyle(landStyle()),
+    round(area) {
+      circle?.remove();
+      circle = area && L.circle([area.latitude, area.longitude], { radius: area.metres, ...areaStyle(), interactive: false }).addTo(map);
+      if (circle && !map.getBounds().contains(circle.getBounds())) map.fitBounds(circle.getBounds().pad(0.3));
+    },
+    recolour() {
+      land?.setStyle(landStyle());
+      circle?.setStyle(areaStyle());
+    },
     remove() {
       resize.disconnect();
       map.remove();
@@ -106,6 +117,11 @@ function below(map: L.Map): string {
 
 function landStyle(): L.PathOptions {
   return { fillColor: colourOf('--surface'), fillOpacity: 1, color: colourOf('--line-strong'), weight: 0.7, opacity: 0.8 };
+}
+
+function areaStyle(): L.PathOptions {
+  const color = colourOf('--accent');
+  return { color, weight: 1.5, fillColor: color, fillOpacity: 0.12 };
 }
 
 function marker(map: L.Map, at: L.LatLng, places: Place[], acts: Acts): L.Marker {

@@ -1,5 +1,5 @@
 // A real board agent in a folder of its own; it knows of the cloud only what its claim says.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { variables, type Answer, type Cloud } from './cloud.ts';
 import { Program, say } from './program.ts';
@@ -39,6 +39,11 @@ export class Board {
     board.start();
     await board.isOnline();
     return board;
+  }
+
+  /** Becomes an image of another machine's disk, key and all. */
+  copy(other: Board): void {
+    cpSync(other.home, this.home, { recursive: true });
   }
 
   /** Presents a claim. */

@@ -110,6 +110,25 @@ export class Cloud {
     return token;
   }
 
+  /** A program signs in by its application credential; gives its token. */
+  async signInAs(id: string, secret: string): Promise<string> {
+    const auth = { identity: { methods: ['application_credential'], application_credential: { id, secret } } };
+    const answer = await fetch(`${this.url}/identity/v3/auth/tokens`, { method: 'POST', body: JSON.stringify({ auth }), headers: { 'Content-Type': 'application/json' } });
+    const token = answer.headers.get('x-subject-token');
+    if (!token) throw new Error(`signing in by a credential: ${answer.status} ${await answer.text()}`);
+    return token;
+  }
+
+  /** Looks with a token, whatever comes of it. */
+  fetchAs(token: string, path: string): Promise<Response> {
+    return fetch(this.url + path, { headers: { 'X-Auth-Token': token } });
+  }
+
+  /** What `s4t` says of an export of the audit. */
+  verifyAudit(file: string): string {
+    return say('s4t', ['audit', 'verify', '--file', file], {});
+  }
+
   /** A user with one role in one project, both made when they are new. */
   async person(name: string, password: string, project: string, role: string): Promise<{ user: string; project: string }> {
     const { projects } = await this.get('/identity/v3/projects');
