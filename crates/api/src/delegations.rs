@@ -13,7 +13,8 @@ pub const PATH: &str = "/v2/delegations";
 #[serde(deny_unknown_fields)]
 #[schema(as = NewDelegation)]
 pub struct New {
-    /// What of: `board:lamp-7`, `fleet:north` or `project:ID`; fleets and boards by id or name.
+    /// What of: `board:lamp-7`, `fleet:north`, `project:ID`, `plugin:counter`, `service:ssh`, or a plugin or service on one board
+    /// alone, `service:ssh@lamp-7`; all but projects by id or name.
     pub resource: String,
     /// Who gets it: a user's id or name.
     pub to: String,
@@ -43,7 +44,7 @@ pub struct Delegation {
     pub id: DelegationId,
     /// The one it is a part of; none for the first of a chain.
     pub parent: Option<DelegationId>,
-    /// What of, as `NOUN:ID`.
+    /// What of, as `NOUN:ID`; a plugin or service on one board alone as `NOUN:ID@BOARD`.
     pub resource: String,
     /// What the thing is called, while it is there.
     #[serde(default)]

@@ -28,10 +28,30 @@ pub enum Resource {
     Fleet(FleetId),
     /// One board.
     Board(BoardId),
-    /// One plugin.
+    /// One plugin, wherever it is.
     Plugin(PluginId),
-    /// One service.
+    /// One service, on whatever board of its project.
     Service(ServiceId),
+    /// One plugin or service, on one board alone.
+    OnBoard(Part, BoardId),
+}
+
+/// A thing that boards have and that can be delegated without them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Part {
+    /// A plugin.
+    Plugin(PluginId),
+    /// A service.
+    Service(ServiceId),
+}
+
+impl From<Part> for Resource {
+    fn from(part: Part) -> Self {
+        match part {
+            Part::Plugin(id) => Self::Plugin(id),
+            Part::Service(id) => Self::Service(id),
+        }
+    }
 }
 
 impl Resource {
@@ -42,12 +62,12 @@ impl Resource {
             Self::Project(_) => "project",
             Self::Fleet(_) => "fleet",
             Self::Board(_) => "board",
-            Self::Plugin(_) => "plugin",
-            Self::Service(_) => "service",
+            Self::Plugin(_) | Self::OnBoard(Part::Plugin(_), _) => "plugin",
+            Self::Service(_) | Self::OnBoard(Part::Service(_), _) => "service",
         }
     }
 
-    /// The id alone.
+    /// The id alone; `PLUGIN@BOARD` of a part of one board.
     #[must_use]
     pub fn id(&self) -> String {
         match self {
@@ -56,6 +76,8 @@ impl Resource {
             Self::Board(id) => id.to_string(),
             Self::Plugin(id) => id.to_string(),
             Self::Service(id) => id.to_string(),
+            Self::OnBoard(Part::Plugin(id), board) => format!("{id}@{board}"),
+            Self::OnBoard(Part::Service(id), board) => format!("{id}@{board}"),
         }
     }
 
@@ -65,12 +87,18 @@ impl Resource {
         match self {
             Self::Project(project) => *project == target.project,
             Self::Fleet(fleet) => target.fleets.contains(fleet) || *self == target.resource,
-            Self::Board(_) | Self::Plugin(_) | Self::Service(_) => *self == target.resource,
+            Self::Board(_) => *self == target.resource,
+            Self::Plugin(_) | Self::Service(_) => {
+                *self == target.resource || target.part.is_some_and(|part| *self == part.into())
+            }
+            Self::OnBoard(part, board) => {
+                target.part == Some(*part) && target.resource == Self::Board(*board)
+            }
         }
     }
 }
 
-/// `board:ID`
+/// `board:ID`, `service:ID@ID`
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.noun(), self.id())
@@ -82,10 +110,18 @@ impl FromStr for Resource {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let unreadable = || {
             Invalid::new(format!(
-                "{text:?} is no thing to delegate: expected NOUN:ID with project, fleet, board, plugin or service"
+                "{text:?} is no thing to delegate: expected NOUN:ID with project, fleet, board, plugin or service, or plugin:ID@BOARD"
             ))
         };
         let (noun, id) = text.split_once(':').ok_or_else(unreadable)?;
+        if let Some((id, board)) = id.split_once('@') {
+            let part = match noun {
+                "plugin" => Part::Plugin(id.parse()?),
+                "service" => Part::Service(id.parse()?),
+                _ => return Err(unreadable()),
+            };
+            return Ok(Self::OnBoard(part, board.parse()?));
+        }
         match noun {
             "project" => id.parse().map(Self::Project),
             "fleet" => id.parse().map(Self::Fleet),
@@ -102,6 +138,8 @@ impl FromStr for Resource {
 pub struct Target {
     /// The thing.
     pub resource: Resource,
+    /// What of a board, when it is about a plugin or service of its own project on it.
+    pub part: Option<Part>,
     /// The fleets that a board is in.
     pub fleets: Vec<FleetId>,
     /// The project it belongs to.
@@ -114,13 +152,19 @@ impl Target {
     /// A thing that is in no fleet.
     #[must_use]
     pub fn new(resource: Resource, project: ProjectId) -> Self {
-        Self { resource, fleets: Vec::new(), project, hours: None }
+        Self { resource, part: None, fleets: Vec::new(), project, hours: None }
     }
 
     /// A board.
     #[must_use]
     pub fn board(board: BoardId, fleets: Vec<FleetId>, project: ProjectId) -> Self {
-        Self { resource: Resource::Board(board), fleets, project, hours: None }
+        Self { resource: Resource::Board(board), part: None, fleets, project, hours: None }
+    }
+
+    /// A plugin or service on this board.
+    #[must_use]
+    pub fn part(self, part: Option<Part>) -> Self {
+        Self { part, ..self }
     }
 
     /// The same, lent in these hours only.

@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
 use model::delegation::{
-    Delegation, Denied, Hold, MAX_DEPTH, Resource, Rights, Target, Window, decide,
+    Delegation, Denied, Hold, MAX_DEPTH, Part, Resource, Rights, Target, Window, decide,
 };
-use model::{BoardId, DelegationId, FleetId, ProjectId, Timestamp, UserId};
+use model::{BoardId, DelegationId, FleetId, PluginId, ProjectId, ServiceId, Timestamp, UserId};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -20,10 +20,17 @@ const MOMENTS: i64 = 12;
 /// Chains of one run; `soak` sets more.
 const CHAINS: u32 = 3_000;
 
-/// A small world: two projects, two fleets, six boards, four people.
+/// Boards of the small world; the first four belong to the first project.
+const BOARDS: usize = 6;
+
+/// A small world: two projects, two fleets, six boards, a plugin and a service of the first project, four people.
 struct World {
+    /// What is asked for: boards, parts of boards, the plugin and the service.
     targets: Vec<Target>,
+    /// What can be given, with the target that it is.
     resources: Vec<(Resource, Target)>,
+    /// Naive: the targets that each of those reaches, by number.
+    reach: Vec<BTreeSet<usize>>,
     people: Vec<UserId>,
 }
 
@@ -31,25 +38,59 @@ impl World {
     fn new() -> Self {
         let projects = [ProjectId::new(), ProjectId::new()];
         let fleets = [FleetId::new(), FleetId::new()];
-        let targets: Vec<Target> = (0..6)
-            .map(|number| {
-                // A fleet holds boards of its own project only.
-                let fleets = fleets.get(number % 3).filter(|_| number <= 3);
-                let fleets = fleets.copied().into_iter().collect();
-                Target::board(BoardId::new(), fleets, projects[usize::from(number > 3)].clone())
-            })
-            .collect();
-        let mut resources: Vec<(Resource, Target)> =
-            targets.iter().map(|target| (target.resource.clone(), target.clone())).collect();
-        for fleet in fleets {
-            let resource = Resource::Fleet(fleet);
-            resources.push((resource.clone(), Target::new(resource, projects[0].clone())));
+        let parts = [Part::Plugin(PluginId::new()), Part::Service(ServiceId::new())];
+        let boards: Vec<BoardId> = (0..BOARDS).map(|_| BoardId::new()).collect();
+        // A fleet holds boards of its own project only.
+        let fleet_of = |number: usize| (number < 4 && number % 3 < 2).then_some(number % 3);
+        let project_of = |number: usize| usize::from(number >= 4);
+        let board = |number: usize| {
+            let fleets = fleet_of(number).map(|fleet| fleets[fleet]).into_iter().collect();
+            Target::board(boards[number], fleets, projects[project_of(number)].clone())
+        };
+        let itself = |part: Part| Target::new(part.into(), projects[0].clone());
+
+        // Each target with its board and its part, by number.
+        let mut asked: Vec<(Target, Option<usize>, Option<usize>)> =
+            (0..BOARDS).map(|number| (board(number), Some(number), None)).collect();
+        for (number, part) in [(0, 0), (0, 1), (3, 0), (1, 1)] {
+            asked.push((board(number).part(Some(parts[part])), Some(number), Some(part)));
         }
-        for project in projects {
-            let resource = Resource::Project(project.clone());
-            resources.push((resource.clone(), Target::new(resource, project)));
+        asked.extend([0, 1].map(|part| (itself(parts[part]), None, Some(part))));
+
+        let (mut resources, mut reach) = (Vec::new(), Vec::new());
+        let mut add =
+            |resource: Resource,
+             target: Target,
+             reached: &dyn Fn(Option<usize>, Option<usize>) -> bool| {
+                resources.push((resource, target));
+                let numbers = asked.iter().enumerate();
+                let numbers = numbers.filter(|(_, (_, board, part))| reached(*board, *part));
+                reach.push(numbers.map(|(number, _)| number).collect());
+            };
+        for number in 0..BOARDS {
+            let target = board(number);
+            add(target.resource.clone(), target, &|board, _| board == Some(number));
         }
-        Self { targets, resources, people: (0..4).map(|_| UserId::new()).collect() }
+        for number in [0, 1] {
+            let resource = Resource::Fleet(fleets[number]);
+            let target = Target::new(resource.clone(), projects[0].clone());
+            add(resource, target, &|board, _| board.and_then(fleet_of) == Some(number));
+            let resource = Resource::Project(projects[number].clone());
+            let target = Target::new(resource.clone(), projects[number].clone());
+            // Things that are on no board belong to the first project.
+            add(resource, target, &|board, _| board.map_or(0, project_of) == number);
+            add(parts[number].into(), itself(parts[number]), &|_, part| part == Some(number));
+            let target = board(0).part(Some(parts[number]));
+            let resource = Resource::OnBoard(parts[number], boards[0]);
+            add(resource, target, &|board, part| board == Some(0) && part == Some(number));
+        }
+        let targets = asked.iter().map(|(target, ..)| target.clone()).collect();
+        Self { targets, resources, reach, people: (0..4).map(|_| UserId::new()).collect() }
+    }
+
+    fn reach(&self, resource: &Resource) -> &BTreeSet<usize> {
+        let number = self.resources.iter().position(|(known, _)| known == resource);
+        &self.reach[number.unwrap()]
     }
 }
 
@@ -65,7 +106,7 @@ struct Wish {
 }
 
 fn wish() -> impl Strategy<Value = Wish> {
-    (0..10_usize, 0..4_usize, 0..4_usize, 1..32_u8, 0..MOMENTS, 1..MOMENTS, 0..MAX_DEPTH).prop_map(
+    (0..14_usize, 0..4_usize, 0..4_usize, 1..32_u8, 0..MOMENTS, 1..MOMENTS, 0..MAX_DEPTH).prop_map(
         |(resource, from_person, to_person, rights, from, length, depth)| Wish {
             resource,
             from_person,
@@ -119,11 +160,11 @@ impl Wish {
 /// Naive: everything that a delegation gives by itself.
 fn given(world: &World, link: &Delegation) -> BTreeSet<(usize, usize, i64)> {
     let mut all = BTreeSet::new();
-    for (number, target) in world.targets.iter().enumerate() {
+    for number in 0..world.targets.len() {
         for (action, name) in ACTIONS.iter().enumerate() {
             for moment in 0..MOMENTS * 2 {
                 let is_given = !link.revoked
-                    && link.resource.covers(target)
+                    && world.reach(&link.resource).contains(&number)
                     && link.rights.iter().any(|right| right == *name)
                     && link.window.from() <= at(moment)
                     && at(moment) < link.window.until();
@@ -192,6 +233,7 @@ proptest! {
                     let is_formal = new.rights.beyond(&chain[0].rights).is_some()
                         || new.delegator != chain[0].delegated
                         || new.depth >= chain[0].depth
+                        // A fleet of one board is more than this board: others may come.
                         || !chain[0].resource.covers(&world.resources[wish.resource].1)
                         || !new.window.is_within(&chain[0].window);
                     prop_assert!(adds || is_formal, "{reason}: {new:?} under {:?}", chain[0]);
@@ -233,8 +275,22 @@ fn a_chain_that_is_not_whole_or_not_the_users_gives_nothing() {
 #[test]
 fn things_are_written_as_noun_and_id() {
     let board = Resource::Board(BoardId::new());
-    assert_eq!(board.to_string().parse::<Resource>().unwrap(), board);
-    for text in ["", "board", "board:", "board:x", "moon:1", ":"] {
+    let part = Part::Service(ServiceId::new());
+    for thing in [board, part.into(), Resource::OnBoard(part, BoardId::new())] {
+        assert_eq!(thing.to_string().parse::<Resource>().unwrap(), thing);
+    }
+    let board_on_board = format!("board:{0}@{0}", BoardId::new());
+    for text in [
+        "",
+        "board",
+        "board:",
+        "board:x",
+        "moon:1",
+        ":",
+        "plugin:@",
+        "service:x@y",
+        &board_on_board,
+    ] {
         assert!(text.parse::<Resource>().is_err(), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! Delegations: boards, fleets and projects in other hands.
+//! Delegations: boards, plugins, services, fleets and projects in other hands.
 
 use crate::failure::Failure;
 use crate::operation::{Query, all_pages};
@@ -19,7 +19,7 @@ const COLUMNS: &[&str] =
 /// Delegations: what others may do with one's boards, and until when.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Let somebody use a board, a fleet or a project.
+    /// Let somebody use a board, a plugin, a service, a fleet or a project.
     Create(Lending),
     /// List those of the project's things.
     List {
@@ -45,8 +45,18 @@ pub(crate) enum Command {
 /// What is lent.
 #[derive(Args)]
 pub(crate) struct Lending {
-    /// What of: board:NAME, fleet:NAME or project:ID.
-    resource: String,
+    /// What of: board:NAME, fleet:NAME, project:ID, plugin:NAME or service:NAME.
+    #[arg(required_unless_present_any = ["plugin", "service"], conflicts_with_all = ["plugin", "service"])]
+    resource: Option<String>,
+    /// A plugin, by name or id: to be put on boards and called where it is.
+    #[arg(long, conflicts_with = "service")]
+    plugin: Option<String>,
+    /// A service, by name or id.
+    #[arg(long)]
+    service: Option<String>,
+    /// The plugin or service on this board alone.
+    #[arg(long, value_name = "BOARD", conflicts_with = "resource")]
+    on: Option<String>,
     /// Who gets it: a user's id or name.
     #[arg(long)]
     to: String,
@@ -108,8 +118,13 @@ impl Lending {
         let now = || Timestamp::from_micros(SystemClock.unix_micros());
         let from = self.from.unwrap_or_else(now);
         let hours = Duration::from_secs(u64::from(self.hours.unwrap_or(0)) * 3600);
+        let resource = match (self.plugin, self.service) {
+            (Some(plugin), _) => format!("plugin:{plugin}"),
+            (None, Some(service)) => format!("service:{service}"),
+            (None, None) => self.resource.unwrap_or_default(),
+        };
         New {
-            resource: self.resource,
+            resource: self.on.map_or(resource.clone(), |board| format!("{resource}@{board}")),
             to: self.to,
             rights: self.rights,
             from: self.from,

@@ -1,11 +1,12 @@
 //! Injections: which plugin is on which board, as wanted and as the board last said.
 
 use crate::events::NewEvent;
-use crate::sql::{Reader, Row, Statement, all, one};
+use crate::sql::{Reader, Row, Statement, all, first, one};
 use crate::{Error, Tx};
 use model::plugin::{InjectionState, OnBoot, RunState};
 use model::{BoardId, Name, PluginId, ProjectId, Timestamp};
 use serde_json::json;
+use uuid::Uuid;
 
 const WHAT: &str = "injection";
 /// Most injections of one list; more are cut off.
@@ -105,6 +106,25 @@ pub async fn get<'e>(
     let mut statement = Statement::new("read an injection", SELECT);
     statement.and_equals("i.board", Some(board)).and_equals("i.plugin", Some(plugin));
     one(from, statement, WHAT, read).await
+}
+
+/// The injection of a plugin of this id or name on a board, one of the board's own project first.
+///
+/// # Errors
+/// The database failed.
+pub async fn find<'e>(
+    from: impl Reader<'e>,
+    board: BoardId,
+    id_or_name: &str,
+) -> Result<Option<InjectionRow>, Error> {
+    let mut statement = Statement::new("find an injection", SELECT);
+    statement.and_equals("i.board", Some(board));
+    match Uuid::try_parse(id_or_name) {
+        Ok(id) => statement.and_equals("i.plugin", Some(id)),
+        Err(_) => statement.and_equals("p.name", Some(id_or_name)),
+    };
+    statement.push(" ORDER BY p.project <> b.project, i.plugin LIMIT 1");
+    first(from, statement, read).await
 }
 
 /// What is on a board.

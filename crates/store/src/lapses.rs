@@ -11,15 +11,22 @@ use model::{BoardId, DelegationId, OperationId, PluginId, ServiceId, Timestamp};
 /// Most lapsed things of one look; look again for more.
 pub const BATCH: u32 = 1000;
 
+/// `lent` is what was delegated: the board, or the plugin that somebody put on a board of their own.
 const RESTING: &str = "WITH resting AS (\
-         SELECT 'operation' AS noun, board, id AS thing, delegation FROM operations \
+         SELECT 'operation' AS noun, board, id AS thing, delegation, 'board' AS lent FROM operations \
          WHERE delegation IS NOT NULL AND state IN ('pending', 'running') AND cancel_requested = 0 \
-         UNION ALL SELECT 'exposure', board, service, delegation FROM exposures \
+         UNION ALL SELECT 'exposure', board, service, delegation, 'board' FROM exposures \
          WHERE delegation IS NOT NULL AND state <> 'disabling' \
-         UNION ALL SELECT 'injection', board, plugin, delegation FROM injections \
+         UNION ALL SELECT 'injection', board, plugin, delegation, 'board' FROM injections \
          WHERE delegation IS NOT NULL AND state <> 'removing' \
-         UNION ALL SELECT 'run', board, plugin, run_delegation FROM injections \
-         WHERE run_delegation IS NOT NULL AND state <> 'removing' AND run_state <> 'stopped') ";
+         UNION ALL SELECT 'run', board, plugin, run_delegation, 'board' FROM injections \
+         WHERE run_delegation IS NOT NULL AND state <> 'removing' AND run_state <> 'stopped' \
+         UNION ALL SELECT 'injection', board, plugin, plugin_delegation, 'plugin' FROM injections \
+         WHERE plugin_delegation IS NOT NULL AND state <> 'removing' \
+         UNION ALL SELECT 'operation', o.board, o.id, i.plugin_delegation, 'plugin' FROM injections i \
+         JOIN operations o ON o.board = i.board AND o.subject = '{\"plugin\":\"' || i.plugin || '\"}' \
+         WHERE i.plugin_delegation IS NOT NULL AND o.state IN ('pending', 'running') AND o.cancel_requested = 0 \
+         AND o.method NOT IN ('PluginRemove', 'PluginStop')) ";
 
 /// Something that rested on a delegation that is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,6 +69,20 @@ pub async fn injection_rests_on(
     tx.execute(statement.bind(delegation).bind(board).bind(plugin)).await.map(|_| ())
 }
 
+/// Notes by which delegation somebody had the plugin that an injection brought.
+///
+/// # Errors
+/// The database failed.
+pub async fn plugin_rests_on(
+    tx: &mut Tx,
+    (board, plugin): (BoardId, PluginId),
+    delegation: Option<DelegationId>,
+) -> Result<(), Error> {
+    let text = "UPDATE injections SET plugin_delegation = $1 WHERE board = $2 AND plugin = $3";
+    let statement = Statement::new("note on what a plugin on a board rests", text);
+    tx.execute(statement.bind(delegation).bind(board).bind(plugin)).await.map(|_| ())
+}
+
 /// Notes on what it rests that a plugin runs.
 ///
 /// # Errors
@@ -101,7 +122,7 @@ pub async fn in_hours<'e>(from: impl Reader<'e>) -> Result<Vec<(Lapsed, Contribu
     let mut statement = Statement::new("look for what rests on hours", RESTING);
     statement.push(
         "SELECT noun, r.board, thing, c.said FROM resting r JOIN contributions c ON c.board = r.board \
-         WHERE c.in_hours = 1 LIMIT ",
+         WHERE c.in_hours = 1 AND r.lent = 'board' LIMIT ",
     );
     statement.push_bind(BATCH);
     all(from, statement, |row| Ok((read(row)?, row.json("said")?))).await

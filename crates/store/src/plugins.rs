@@ -1,9 +1,12 @@
 //! Plugins: code that can be injected. The source is read on its own, because it is large and seldom wanted.
 
 use crate::audit::Entry;
+use crate::boards::Borrower;
+use crate::delegations::{self, push_lent};
 use crate::events::NewEvent;
 use crate::sql::{Reader, Row, Statement, all, json, one, the_one};
 use crate::{Error, Page, Tx, quotas};
+use model::delegation::Resource;
 use model::plugin::{Language, MAX_SOURCE, Mode, Visibility};
 use model::quota::Counted;
 use model::{Invalid, Name, PluginId, ProjectId, Timestamp, UserId};
@@ -96,6 +99,10 @@ pub struct Filter {
     pub language: Option<Language>,
     /// Of this visibility.
     pub visibility: Option<Visibility>,
+    /// With exactly this name.
+    pub name: Option<String>,
+    /// Also of other projects, where this person may do this by a delegation.
+    pub lent_to: Option<Borrower>,
 }
 
 const SELECT: &str = "SELECT id, name, project, owner, visibility, language, mode, parameters, limits, created_at, \
@@ -191,6 +198,15 @@ fn push_visible(statement: &mut Statement, scope: Option<&ProjectId>) {
     }
 }
 
+fn push_listed(statement: &mut Statement, scope: Option<&ProjectId>, lent_to: Option<&Borrower>) {
+    let Some(project) = scope else { return };
+    statement.push(" AND (project = ").push_bind(project).push(" OR visibility = 'public'");
+    if let Some(borrower) = lent_to {
+        push_lent(statement, borrower, "plugin:", "plugins");
+    }
+    statement.push(")");
+}
+
 /// The source of a plugin, with the revision it belongs to.
 ///
 /// # Errors
@@ -201,7 +217,7 @@ pub async fn source<'e>(from: impl Reader<'e>, id: PluginId) -> Result<(String, 
     one(from, statement, WHAT, |row| Ok((row.text("source")?, row.int("revision")?))).await
 }
 
-/// Plugins in order of creation: the project's own and public ones of others.
+/// Plugins in order of creation: the project's own, public ones of others, and lent ones.
 ///
 /// # Errors
 /// The database failed.
@@ -212,7 +228,8 @@ pub async fn list<'e>(
     page: Page,
 ) -> Result<Vec<PluginRow>, Error> {
     let mut statement = Statement::new("list plugins", SELECT);
-    push_visible(&mut statement, scope);
+    push_listed(&mut statement, scope, filter.lent_to.as_ref());
+    statement.and_equals("name", filter.name.as_deref());
     statement.and_equals("language", filter.language.map(Language::word));
     statement.and_equals("visibility", filter.visibility.map(Visibility::word));
     all(from, statement.page("id", page), read).await
@@ -296,6 +313,7 @@ pub async fn delete(tx: &mut Tx, scope: Option<&ProjectId>, id: PluginId) -> Res
             "the plugin is on {boards} boards; remove it from them first"
         )));
     }
+    delegations::revoke_all_of(tx, &Resource::Plugin(id)).await?;
     let text = "DELETE FROM plugins WHERE id = $1";
     tx.execute(Statement::new("delete a plugin", text).bind(id)).await?;
     tell(tx, &old, "deleted", "plugin:delete").await

@@ -19,6 +19,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (11, include_str!("../migrations/sqlite/0011_audit.sql")),
     (12, include_str!("../migrations/sqlite/0012_contributions.sql")),
     (13, include_str!("../migrations/sqlite/0013_quotas.sql")),
+    (14, include_str!("../migrations/sqlite/0014_lent_plugins.sql")),
 ];
 
 const LEDGER: &str =

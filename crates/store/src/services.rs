@@ -1,9 +1,12 @@
 //! Services: what listens on boards, by name and local port. Where they are reachable is in `exposures`.
 
 use crate::audit::Entry;
+use crate::boards::Borrower;
+use crate::delegations::{self, push_lent};
 use crate::events::NewEvent;
 use crate::sql::{Reader, Row, Statement, all, json, one, the_one};
 use crate::{Error, Page, Tx, quotas};
+use model::delegation::Resource;
 use model::quota::Counted;
 use model::service::{Port, Protocol};
 use model::{Name, ProjectId, ServiceId, Timestamp};
@@ -124,17 +127,34 @@ pub async fn by_id<'e>(
     one(from, statement, WHAT, read).await
 }
 
-/// Services in order of creation.
+/// Which services.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Filter {
+    /// With exactly this name.
+    pub name: Option<String>,
+    /// Also of other projects, where this person may do this by a delegation.
+    pub lent_to: Option<Borrower>,
+}
+
+/// Services in order of creation: the project's own, and lent ones.
 ///
 /// # Errors
 /// The database failed.
 pub async fn list<'e>(
     from: impl Reader<'e>,
     scope: Option<&ProjectId>,
+    filter: &Filter,
     page: Page,
 ) -> Result<Vec<ServiceRow>, Error> {
     let mut statement = Statement::new("list services", SELECT);
-    statement.and_equals("project", scope);
+    if let Some(project) = scope {
+        statement.push(" AND (project = ").push_bind(project);
+        if let Some(borrower) = &filter.lent_to {
+            push_lent(&mut statement, borrower, "service:", "services");
+        }
+        statement.push(")");
+    }
+    statement.and_equals("name", filter.name.as_deref());
     all(from, statement.page("id", page), read).await
 }
 
@@ -187,6 +207,7 @@ pub async fn delete(tx: &mut Tx, scope: Option<&ProjectId>, id: ServiceId) -> Re
             "the service is enabled on {boards} boards; disable it there first"
         )));
     }
+    delegations::revoke_all_of(tx, &Resource::Service(id)).await?;
     let text = "DELETE FROM services WHERE id = $1";
     tx.execute(Statement::new("delete a service", text).bind(id)).await?;
     tell(tx, &old, "deleted", "service:delete").await

@@ -286,13 +286,15 @@ CREATE TABLE injections (
     run_state TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
-    revision BIGINT NOT NULL, times BIGINT NOT NULL DEFAULT 0, delegation TEXT, run_delegation TEXT,
+    revision BIGINT NOT NULL, times BIGINT NOT NULL DEFAULT 0, delegation TEXT, run_delegation TEXT, plugin_delegation TEXT,
     PRIMARY KEY (board, plugin)
 );
 
 CREATE INDEX injections_by_delegation ON injections (delegation) WHERE delegation IS NOT NULL;
 
 CREATE INDEX injections_by_plugin ON injections (plugin, board);
+
+CREATE INDEX injections_by_plugin_delegation ON injections (plugin_delegation) WHERE plugin_delegation IS NOT NULL;
 
 CREATE INDEX injections_by_run_delegation ON injections (run_delegation) WHERE run_delegation IS NOT NULL;
 

@@ -5,11 +5,12 @@ use crate::app::find::find;
 use crate::app::{Error, claims, delegations};
 use crate::cloud::Cloud;
 use api::boards::Change;
-use model::Kind;
+use model::delegation::Part;
+use model::{Kind, Timestamp};
 use std::time::Duration;
 use store::boards::{self, Among, BoardChange, BoardRow, Borrower, Filter};
 use store::claims::NewClaim;
-use store::{Page, Tx, exposures};
+use store::{Page, Reader, exposures};
 use uuid::Uuid;
 
 /// The board of this id or name: one of the own project, or one that is delegated to the caller for what it wants to do.
@@ -18,50 +19,30 @@ use uuid::Uuid;
 /// There is none that the caller may see, or may do this with.
 pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<BoardRow, Error> {
     let board = reachable(cloud, caller, ident).await?;
-    basis(cloud, caller, &board, "board").await?;
+    basis(&cloud.store, caller, (&board, None), "board", cloud.now()).await?;
     Ok(board)
 }
 
-/// On what it rests that the caller may do what it came for with a board, or with `what` of it.
+/// On what it rests that the caller may do what it came for with a board, with `part` of it, or with `what` of it. Decided in
+/// the transaction that does it, a right which is taken back meanwhile does nothing.
 ///
 /// # Errors
 /// It may not, or for this caller there is no such thing.
-pub(super) async fn basis(
-    cloud: &Cloud,
+pub(super) async fn basis<'e>(
+    from: impl Reader<'e>,
     caller: &Caller,
-    board: &BoardRow,
+    (board, part): (&BoardRow, Option<Part>),
     what: &'static str,
+    now: Timestamp,
 ) -> Result<Basis, Error> {
     let Err(refused) = caller.may(&board.project, what) else { return Ok(Basis::Roles) };
-    let target = store::delegations::target(&cloud.store, board.id, board.project.clone()).await?;
-    match delegations::reaching(&cloud.store, caller, &target, what, cloud.now()).await {
-        // What the own roles lack is the better answer in the own project.
-        Err(_) if refused.kind() == Kind::Forbidden => Err(refused),
-        found => found,
-    }
-}
-
-/// The same, decided in the transaction that does it, so that a right which is taken back meanwhile does nothing.
-///
-/// # Errors
-/// Nothing allows it any more.
-pub(super) async fn basis_at_commit(
-    tx: &mut Tx,
-    caller: &Caller,
-    board: &BoardRow,
-) -> Result<Basis, store::Error> {
-    const WHAT: &str = "board";
-    if caller.may(&board.project, WHAT).is_ok() {
-        return Ok(Basis::Roles);
-    }
-    let target = store::delegations::target(&mut *tx, board.id, board.project.clone()).await?;
-    let now = tx.now();
-    let found = delegations::reaching(tx, caller, &target, WHAT, now).await;
-    found.map_err(|_| store::Error::NotFound { what: WHAT })
+    let (user, board) = (&caller.principal().user, (board.id, &board.project));
+    let reaching = store::delegations::reaching_board(from, user, board, part, now).await?;
+    delegations::or_refused(refused, delegations::longest(caller, &reaching, what, now))
 }
 
 /// The board of this id or name, in the own project or among those that are delegated to the caller, whatever for. Whether
-/// the caller may do something with it is asked by whoever calls this.
+/// the caller may do something with it, or may know that it exists, is asked by whoever calls this.
 ///
 /// # Errors
 /// There is none.
@@ -77,33 +58,42 @@ pub(super) async fn reachable(
 }
 
 async fn borrowed(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<BoardRow, Error> {
-    let unknown = || Error::from(store::Error::NotFound { what: "board" });
-    let user = &caller.principal().user;
-    let all = match Uuid::try_parse(ident) {
-        Ok(id) => vec![boards::by_id(&cloud.store, None, id.into()).await?],
-        Err(_) => {
-            let lent_to = Some(Borrower { user: user.clone(), action: None, now: cloud.now() });
-            let filter = Filter { name: Some(ident.to_owned()), lent_to, ..Filter::default() };
-            let own = Some(caller.project());
-            boards::list(&cloud.store, own, &filter, Page::default()).await?
-        }
-    };
-    let mut found = Vec::new();
-    for board in all {
-        let target =
-            store::delegations::target(&cloud.store, board.id, board.project.clone()).await?;
-        let reaching = store::delegations::reaching(&cloud.store, user, &target, cloud.now());
-        if !reaching.await?.is_empty() {
-            found.push(board);
-        }
+    if let Ok(id) = Uuid::try_parse(ident) {
+        return Ok(boards::by_id(&cloud.store, None, id.into()).await?);
     }
+    let filter = Filter {
+        name: Some(ident.to_owned()),
+        lent_to: Some(borrower(caller, cloud, Wanted::Whatever)),
+        ..Filter::default()
+    };
+    let found = boards::list(&cloud.store, Some(caller.project()), &filter, Page::default());
+    the_only_one(found.await?, "board")
+}
+
+/// What somebody finds by a name in other projects.
+pub(super) fn the_only_one<T>(mut found: Vec<T>, what: &'static str) -> Result<T, Error> {
     match found.len() {
-        0 | 1 => found.pop().ok_or_else(unknown),
+        0 | 1 => found.pop().ok_or_else(|| store::Error::NotFound { what }.into()),
         _ => {
-            let text = "several boards of this name are delegated to you; use its id";
+            let text = format!("several {what}s of this name are delegated to you; use its id");
             Err(Error::new(Kind::Conflict, text))
         }
     }
+}
+
+/// For what somebody looks for lent things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// For what they came for.
+    ForThis,
+    /// For whatever.
+    Whatever,
+}
+
+/// The caller as one to whom things may be lent.
+pub(super) fn borrower(caller: &Caller, cloud: &Cloud, wanted: Wanted) -> Borrower {
+    let action = (wanted == Wanted::ForThis).then(|| caller.action().name);
+    Borrower { user: caller.principal().user.clone(), action, now: cloud.now() }
 }
 
 /// Boards that the caller may see, in order of creation; without load and capabilities, and with no other fact than the
@@ -138,11 +128,7 @@ pub async fn list(
         text: filter.text.clone(),
         name: None,
         among: Among::All,
-        lent_to: Some(Borrower {
-            user: caller.principal().user.clone(),
-            action: Some(caller.action().name),
-            now: cloud.now(),
-        }),
+        lent_to: Some(borrower(caller, cloud, Wanted::ForThis)),
     };
     Ok(boards::list_light(&cloud.store, caller.scope(), &filter, page).await?)
 }

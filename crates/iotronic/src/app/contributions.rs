@@ -68,8 +68,10 @@ pub(super) fn checked(
                 let text = format!("max_hours {max_hours} is not 1 to {MAX_BOOKING_H}");
                 return Err(Invalid::new(text).into());
             }
-            let may =
-                |action: &Action| decide(caller.principal(), *action, project) == Decision::Allow;
+            let may = |action: &Action| {
+                delegations::is_of_boards(*action)
+                    && decide(caller.principal(), *action, project) == Decision::Allow
+            };
             let held: Vec<Action> = known.iter().copied().filter(may).collect();
             Some(Offer { rights: delegations::spelled_out(&rights, &held)?, projects, max_hours })
         }

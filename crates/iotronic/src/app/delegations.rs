@@ -4,16 +4,16 @@
 //! holds one that may be passed on. What a project's own people may do never comes from here.
 
 use crate::app::access::{Basis, Caller};
-use crate::app::{Error, boards, find, fleets};
+use crate::app::{Error, boards, find, fleets, plugins, services};
 use crate::cloud::Cloud;
 use api::delegations::{New, Of};
 use model::access::{Action, Decision, Reach, decide};
 use model::delegation::{
-    self, Delegation, Denied, Hold, MAX_DEPTH, Resource, Rights, Target, Window,
+    self, Delegation, Denied, Hold, MAX_DEPTH, Part, Resource, Rights, Target, Window,
 };
-use model::{DelegationId, Invalid, Kind, Timestamp, UserId};
+use model::{DelegationId, Invalid, Kind, ProjectId, Timestamp, UserId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use store::delegations::{self, DelegationRow, Filter};
+use store::delegations::{self, DelegationRow, Filter, Reaching};
 use store::names::Noun;
 use store::page::MAX_LIMIT;
 use store::{Page, identity};
@@ -21,22 +21,46 @@ use store::{Page, identity};
 /// The right to give a thing away for the first time.
 const GIVE: Action = Action::own("delegation:create");
 
-/// The delegation by which the caller may do what it came for with `target`; of several the one that lasts longest.
+/// On what it rests that the caller may do what it came for with a thing that is no board.
+///
+/// # Errors
+/// It may not, or for this caller there is no such thing.
+pub(super) async fn basis<'e>(
+    from: impl store::Reader<'e>,
+    caller: &Caller,
+    target: Target,
+    now: Timestamp,
+) -> Result<Basis, Error> {
+    let what = target.resource.noun();
+    let Err(refused) = caller.may(&target.project, what) else { return Ok(Basis::Roles) };
+    let user = &caller.principal().user;
+    let reaching = delegations::reaching(from, user, target, now).await?;
+    or_refused(refused, longest(caller, &reaching, what, now))
+}
+
+/// What the own roles lack is the better answer in the own project.
+pub(super) fn or_refused(refused: Error, found: Result<Basis, Error>) -> Result<Basis, Error> {
+    match found {
+        Err(_) if refused.kind() == Kind::Forbidden => Err(refused),
+        found => found,
+    }
+}
+
+/// The delegation by which the caller may do what it came for; of several the one that lasts longest.
 ///
 /// # Errors
 /// There is none; who has none that reaches the thing is told that there is no such thing.
-pub(super) async fn reaching<'e>(
-    from: impl store::Reader<'e>,
+pub(super) fn longest(
     caller: &Caller,
-    target: &Target,
+    reaching: &Reaching,
     what: &'static str,
     now: Timestamp,
 ) -> Result<Basis, Error> {
     let (user, action) = (&caller.principal().user, caller.action().name);
+    let Reaching { target, chains } = reaching;
     let mut nearest = Denied::None;
     let mut longest: Option<&Delegation> = None;
-    let chains = delegations::reaching(from, user, target, now).await?;
-    for chain in &chains {
+    for chain in chains {
         match (delegation::decide(chain, user, action, target, now), chain.first()) {
             (Ok(()), Some(leaf)) => {
                 longest =
@@ -70,7 +94,9 @@ pub async fn create(
     new: New,
     known: &[Action],
 ) -> Result<DelegationRow, Error> {
-    let target = target(cloud, caller, &new.resource).await?;
+    let (resource, target) = target(cloud, caller, &new.resource).await?;
+    let known: Vec<Action> =
+        known.iter().copied().filter(|action| is_about(*action, &resource)).collect();
     let window = Window::new(new.from.unwrap_or_else(|| cloud.now()), new.until)?;
     if window.until() <= cloud.now() {
         return Err(Invalid::new("until is over already; give a later end").into());
@@ -80,7 +106,7 @@ pub async fn create(
         return Err(Invalid::new(format!("depth {depth} is not 0 to {MAX_DEPTH}")).into());
     }
     let wish = Wish {
-        resource: target.resource.clone(),
+        resource,
         delegator: caller.principal().user.clone(),
         delegated: user(cloud, &new.to).await?,
         window,
@@ -99,7 +125,7 @@ pub async fn create(
         let rights = spelled_out(&new.rights, &held)?;
         return store(cloud, wish.granted(rights, None), target).await;
     }
-    pass_on(cloud, wish, &new, known, target).await
+    pass_on(cloud, wish, &new, &known, target).await
 }
 
 /// All of a delegation but what it rests on and what may be done by it.
@@ -137,13 +163,13 @@ async fn pass_on(
     known: &[Action],
     target: Target,
 ) -> Result<DelegationRow, Error> {
-    let held = delegations::reaching(&cloud.store, &wish.delegator, &target, cloud.now()).await?;
+    let held = held(cloud, &wish.delegator, &target).await?;
     let mut held = held.into_iter().filter_map(|chain| chain.into_iter().next());
     let parents: Vec<Delegation> = match new.parent {
         Some(parent) => held.find(|link| link.id == parent).into_iter().collect(),
         None => held.collect(),
     };
-    let mut reason: Error = store::Error::NotFound { what: target.resource.noun() }.into();
+    let mut reason: Error = store::Error::NotFound { what: wish.resource.noun() }.into();
     for parent in parents {
         let actions: Vec<Action> =
             known.iter().copied().filter(|action| parent.rights.allow(action.name)).collect();
@@ -159,6 +185,50 @@ async fn pass_on(
     Err(reason)
 }
 
+async fn held(
+    cloud: &Cloud,
+    user: &UserId,
+    target: &Target,
+) -> Result<Vec<Vec<Delegation>>, Error> {
+    let (from, now) = (&cloud.store, cloud.now());
+    let reaching = match target.resource {
+        Resource::Board(board) => {
+            let board = (board, &target.project);
+            delegations::reaching_board(from, user, board, target.part, now).await
+        }
+        _ => delegations::reaching(from, user, target.clone(), now).await,
+    };
+    Ok(reaching?.chains)
+}
+
+/// Whether an action can be done with a board, or with what is on it.
+pub(super) fn is_of_boards(action: Action) -> bool {
+    !action.name.starts_with("plugin:") && !action.name.starts_with("service:")
+}
+
+/// Whether an action can be done with a thing, or with what is in it.
+pub(super) fn is_about(action: Action, resource: &Resource) -> bool {
+    const PLUGIN: [&str; 3] = ["plugin_action", "plugin_on_board", "operation"];
+    const SERVICE: [&str; 3] = ["service_action", "service_on_board", "operation"];
+    let Some((noun, verb)) = action.name.split_once(':') else { return false };
+    // Lists of what is on a board are about the board.
+    let is_use = |nouns: &[&str]| {
+        nouns.contains(&noun)
+            && action.name != "plugin_on_board:get"
+            && action.name != "service_on_board:get"
+    };
+    match resource {
+        Resource::Project(_) => true,
+        Resource::Fleet(_) | Resource::Board(_) => is_of_boards(action),
+        Resource::Plugin(_) => {
+            noun == "plugin" || (noun, verb) == ("plugin_inject", "put") || is_use(&PLUGIN)
+        }
+        Resource::Service(_) => noun == "service" || is_use(&SERVICE),
+        Resource::OnBoard(Part::Plugin(_), _) => is_use(&PLUGIN),
+        Resource::OnBoard(Part::Service(_), _) => is_use(&SERVICE),
+    }
+}
+
 async fn store(cloud: &Cloud, new: Delegation, target: Target) -> Result<DelegationRow, Error> {
     let made = cloud
         .store
@@ -166,16 +236,17 @@ async fn store(cloud: &Cloud, new: Delegation, target: Target) -> Result<Delegat
     Ok(made.await?)
 }
 
-/// What people write as `NOUN:ID` or `NOUN:NAME`.
-async fn target(cloud: &Cloud, caller: &Caller, text: &str) -> Result<Target, Error> {
+/// What people write as `NOUN:ID` or `NOUN:NAME`, a part of one board as `NOUN:NAME@BOARD`; the thing, and where it stands.
+async fn target(cloud: &Cloud, caller: &Caller, text: &str) -> Result<(Resource, Target), Error> {
+    let whole = |target: Target| (target.resource.clone(), target);
     match text.split_once(':') {
         Some(("board", ident)) => {
             let board = boards::reachable(cloud, caller, ident).await?;
-            Ok(delegations::target(&cloud.store, board.id, board.project).await?)
+            Ok(whole(delegations::target(&cloud.store, board.id, board.project).await?))
         }
         Some(("fleet", ident)) => {
             let fleet = fleets::get(cloud, caller, ident).await?;
-            Ok(Target::new(Resource::Fleet(fleet.id), fleet.project))
+            Ok(whole(Target::new(Resource::Fleet(fleet.id), fleet.project)))
         }
         Some(("project", ident)) => {
             let resource: Resource = text.parse()?;
@@ -183,16 +254,62 @@ async fn target(cloud: &Cloud, caller: &Caller, text: &str) -> Result<Target, Er
                 Resource::Project(project)
                     if project == *caller.project() || caller.is_operator() =>
                 {
-                    Ok(Target::new(Resource::Project(project.clone()), project))
+                    Ok(whole(Target::new(Resource::Project(project.clone()), project)))
                 }
                 _ => Err(Error::new(Kind::NotFound, format!("no such project {ident:?}"))),
             }
         }
+        Some((noun @ ("plugin" | "service"), ident)) => match ident.split_once('@') {
+            None => {
+                let (part, project) = part(cloud, caller, noun, ident).await?;
+                Ok(whole(Target::new(part.into(), project)))
+            }
+            Some((ident, board)) => part_of_board(cloud, caller, (noun, ident), board).await,
+        },
         _ => Err(Invalid::new(format!(
-            "{text:?} is no thing to delegate: write board:NAME, fleet:NAME or project:ID"
+            "{text:?} is no thing to delegate: write board:NAME, fleet:NAME, project:ID, plugin:NAME, service:NAME, or \
+             plugin:NAME@BOARD or service:NAME@BOARD for one board alone"
         ))
         .into()),
     }
+}
+
+async fn part(
+    cloud: &Cloud,
+    caller: &Caller,
+    noun: &str,
+    ident: &str,
+) -> Result<(Part, ProjectId), Error> {
+    if noun == "plugin" {
+        let plugin = plugins::reachable(cloud, caller, ident).await?;
+        Ok((Part::Plugin(plugin.id), plugin.project))
+    } else {
+        let service = services::reachable(cloud, caller, ident).await?;
+        Ok((Part::Service(service.id), service.project))
+    }
+}
+
+/// On one board alone; boards have plugins and services of their own project.
+async fn part_of_board(
+    cloud: &Cloud,
+    caller: &Caller,
+    (noun, ident): (&str, &str),
+    board: &str,
+) -> Result<(Resource, Target), Error> {
+    let board = boards::reachable(cloud, caller, board).await?;
+    let (store, scope) = (&cloud.store, Some(&board.project));
+    let part = if noun == "plugin" {
+        let plugin = store::plugins::get(store, scope, ident).await?;
+        (plugin.project == board.project).then_some(Part::Plugin(plugin.id))
+    } else {
+        Some(Part::Service(store::services::get(store, scope, ident).await?.id))
+    };
+    let Some(part) = part else {
+        let text = format!("the board's project has no {noun} {ident:?}; lend the {noun} itself");
+        return Err(Error::new(Kind::NotFound, text));
+    };
+    let target = delegations::target(store, board.id, board.project).await?;
+    Ok((Resource::OnBoard(part, board.id), target.part(Some(part))))
 }
 
 async fn user(cloud: &Cloud, ident: &str) -> Result<UserId, Error> {
@@ -278,14 +395,9 @@ pub async fn names(
 ) -> Result<HashMap<String, String>, Error> {
     let mut wanted: BTreeMap<Noun, BTreeSet<String>> = BTreeMap::new();
     for said in rows.iter().map(|row| &row.delegation) {
-        let noun = match said.resource {
-            Resource::Project(_) => Noun::Project,
-            Resource::Fleet(_) => Noun::Fleet,
-            Resource::Board(_) => Noun::Board,
-            Resource::Plugin(_) => Noun::Plugin,
-            Resource::Service(_) => Noun::Service,
-        };
-        wanted.entry(noun).or_default().insert(said.resource.id());
+        for (noun, id) in things(&said.resource) {
+            wanted.entry(noun).or_default().insert(id);
+        }
         let people = [said.delegator.to_string(), said.delegated.to_string()];
         wanted.entry(Noun::User).or_default().extend(people);
     }
@@ -296,7 +408,30 @@ pub async fn names(
             names.extend(store::names::of(&cloud.store, noun, some).await?);
         }
     }
+    for resource in rows.iter().map(|row| &row.delegation.resource) {
+        if let [(_, part), (_, board)] = things(resource).as_slice()
+            && let (Some(part), Some(board)) = (names.get(part), names.get(board))
+        {
+            names.insert(resource.id(), format!("{part}@{board}"));
+        }
+    }
     Ok(names)
+}
+
+fn things(resource: &Resource) -> Vec<(Noun, String)> {
+    let noun = match resource {
+        Resource::Project(_) => Noun::Project,
+        Resource::Fleet(_) => Noun::Fleet,
+        Resource::Board(_) => Noun::Board,
+        Resource::Plugin(_) => Noun::Plugin,
+        Resource::Service(_) => Noun::Service,
+        Resource::OnBoard(part, board) => {
+            let mut both = things(&Resource::from(*part));
+            both.push((Noun::Board, board.to_string()));
+            return both;
+        }
+    };
+    vec![(noun, resource.id())]
 }
 
 /// Takes a delegation back, with all that rest on it: its giver may, whoever gave one above it, and who may give the thing.

@@ -8,6 +8,7 @@ use crate::app::operations::{Order, given, submit};
 use crate::app::settle::settle;
 use crate::app::{Error, boards, services};
 use crate::cloud::Cloud;
+use model::delegation::Part;
 use model::operation::{Fault, Outcome, State};
 use model::service::{ExposureState, Port};
 use model::{Invalid, Kind};
@@ -46,14 +47,18 @@ pub async fn get(
     exposed(cloud, &board, &service).await
 }
 
+/// A board and a service of it. The caller may do what it came for by the board, or by the service.
 async fn both(
     cloud: &Cloud,
     caller: &Caller,
     board: &str,
     service: &str,
 ) -> Result<(BoardRow, ServiceRow), Error> {
-    let board = boards::get(cloud, caller, board).await?;
-    let service = services::for_board(cloud, caller, &board, service).await?;
+    let board = boards::reachable(cloud, caller, board).await?;
+    let service = services::of_board(cloud, caller, &board, service).await;
+    let part = service.as_ref().ok().map(|service| Part::Service(service.id));
+    boards::basis(&cloud.store, caller, (&board, part), "board", cloud.now()).await?;
+    let service = service?;
     if board.project != service.project {
         let text = "board and service belong to different projects; make a service in the board's";
         return Err(Error::new(Kind::Conflict, text));
@@ -87,6 +92,7 @@ pub async fn enable(
     order: Order,
 ) -> Result<OperationRow, Error> {
     let (board, service) = both(cloud, caller, board, service).await?;
+    let order = order.about(Some(Part::Service(service.id)));
     let ports = cloud.settings.services.ports.range();
     let wanted = wanted.map(Port::number);
     check_wanted(wanted, &ports)?;
@@ -238,7 +244,7 @@ pub async fn disable(
 ) -> Result<OperationRow, Error> {
     let (board, service) = both(cloud, caller, board, service).await?;
     let exposure = exposed(cloud, &board, &service).await?;
-    close(cloud, board, exposure, order).await
+    close(cloud, board, exposure, order.about(Some(Part::Service(service.id)))).await
 }
 
 /// The same for an exposure that was looked up already.
@@ -287,7 +293,7 @@ pub async fn restore(
     }
     cloud.ingress.open(&exposure).await?;
     let ports = cloud.settings.services.ports.range();
-    let order = order.at_once(cloud, board.id);
+    let order = order.about(Some(Part::Service(service.id))).at_once(cloud, board.id);
     let wanted = order.clone();
     let row = cloud
         .store

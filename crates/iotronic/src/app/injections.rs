@@ -1,18 +1,21 @@
 //! Injections: plugins on boards, and what they do there.
 
-use crate::app::access::Caller;
+use crate::app::access::{Basis, Caller};
 use crate::app::operations::{Order, command, given, submit, submit_part};
 use crate::app::{Error, boards, contributions, devices, plugins, requests};
 use crate::cloud::Cloud;
 use api::plugins::{InjectMany, Run, Status};
+use model::access::Action;
+use model::delegation::Part;
 use model::label::Selector;
 use model::plugin::{InjectionState, Mode, OnBoot};
-use model::{Invalid, Kind, OperationId, PluginId};
+use model::{DelegationId, Invalid, Kind, OperationId, PluginId};
 use rpc::plugin::{Inject, Limits, Plugin};
 use rpc::{Call, Method};
 use serde_json::Value;
 use store::boards::{BoardRow, Filter};
 use store::injections::{self, InjectionChange, InjectionRow};
+use store::lapses;
 use store::operations::OperationRow;
 use store::plugins::PluginRow;
 use store::{Page, Tx};
@@ -25,6 +28,9 @@ const MAX_MANY_BYTES: usize = 64 * 1024 * 1024;
 const MAX_GRACE_S: u32 = 300;
 /// Seconds it gets when nothing is said.
 const GRACE_S: u32 = 2;
+
+/// The right to put a plugin on a board.
+const PUT: Action = Action::write("plugin_inject:put");
 
 /// What asynchronous plugins are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,24 +62,52 @@ pub async fn list(
     Ok(list)
 }
 
-/// A plugin on a board, by what people write for both.
+/// A plugin on a board.
+struct OnBoard {
+    board: BoardRow,
+    plugin: PluginRow,
+    injection: InjectionRow,
+    /// The plugin as it may be lent for itself: where it belongs to the board's project.
+    part: Option<Part>,
+}
+
+/// A plugin on a board, by what people write for both. The caller may do what it came for by the board, or by the plugin. Who
+/// may do something with a board may do it with all that is on it.
 async fn on_board(
     cloud: &Cloud,
     caller: &Caller,
     board: &str,
     plugin: &str,
-) -> Result<(BoardRow, PluginRow, InjectionRow), Error> {
-    let board = boards::get(cloud, caller, board).await?;
-    let plugin = plugins::for_board(cloud, caller, &board, plugin).await?;
-    let injection = match injections::get(&cloud.store, board.id, plugin.id).await {
-        Err(store::Error::NotFound { .. }) => {
+) -> Result<OnBoard, Error> {
+    let board = boards::reachable(cloud, caller, board).await?;
+    let found = there(cloud, &board, plugin).await?;
+    let part = found.as_ref().and_then(|(row, _)| part(&board, row));
+    boards::basis(&cloud.store, caller, (&board, part), "board", cloud.now()).await?;
+    match found {
+        Some((plugin, injection)) => Ok(OnBoard { board, plugin, injection, part }),
+        None => {
+            let (plugin, _) = plugins::for_board(cloud, caller, &board, plugin).await?;
             let text =
                 format!("plugin {} is not on board {}; inject it first", plugin.name, board.name);
-            return Err(Error::new(Kind::NotFound, text));
+            Err(Error::new(Kind::NotFound, text))
         }
-        other => other?,
+    }
+}
+
+fn part(board: &BoardRow, plugin: &PluginRow) -> Option<Part> {
+    (board.project == plugin.project).then_some(Part::Plugin(plugin.id))
+}
+
+async fn there(
+    cloud: &Cloud,
+    board: &BoardRow,
+    ident: &str,
+) -> Result<Option<(PluginRow, InjectionRow)>, Error> {
+    let Some(injection) = injections::find(&cloud.store, board.id, ident).await? else {
+        return Ok(None);
     };
-    Ok((board, plugin, injection))
+    let plugin = store::plugins::by_id(&cloud.store, None, injection.plugin).await?;
+    Ok(Some((plugin, injection)))
 }
 
 /// Puts a plugin on a board, or its newer source.
@@ -89,13 +123,13 @@ pub async fn inject(
     order: Order,
 ) -> Result<OperationRow, Error> {
     let board = boards::get(cloud, caller, board).await?;
-    let plugin = plugins::for_board(cloud, caller, &board, plugin).await?;
-    let inject = prepare(cloud, plugin, on_boot).await?;
+    let (plugin, basis) = plugins::for_board(cloud, caller, &board, plugin).await?;
+    let brought = Brought::new(cloud, plugin, basis, on_boot).await?;
     let wanted = order.clone();
     let order = order.at_once(cloud, board.id);
     let row = cloud
         .store
-        .write(move |tx| Box::pin(async move { put(tx, &order, &board, &inject, None).await }))
+        .write(move |tx| Box::pin(async move { put(tx, &order, &board, &brought, None).await }))
         .await?;
     given(cloud, &wanted, row).await
 }
@@ -114,12 +148,12 @@ pub async fn inject_many(
     if selector.terms().is_empty() {
         return Err(Invalid::new("selector is empty; say which boards, such as kind=lamp").into());
     }
-    let plugin = plugins::get(cloud, caller, &many.plugin).await?;
-    let inject = prepare(cloud, plugin, many.on_boot).await?;
+    let (plugin, basis) = brought_to_many(cloud, caller, &many.plugin).await?;
+    let brought = Brought::new(cloud, plugin, basis, many.on_boot).await?;
     let filter = Filter { selector, ..Filter::default() };
     let page = Page::default();
     let picked = store::boards::list(&cloud.store, Some(caller.project()), &filter, page).await?;
-    let bytes = inject.plugin.code.len().saturating_mul(picked.len());
+    let bytes = brought.inject.plugin.code.len().saturating_mul(picked.len());
     if picked.len() >= MAX_MANY || bytes > MAX_MANY_BYTES {
         let text = "the selector picks too many boards for one request; narrow it";
         return Err(Error::new(Kind::Exhausted, text));
@@ -132,7 +166,7 @@ pub async fn inject_many(
                 let main = requests::begin(tx, &order, project, None, Method::PluginInject).await?;
                 let mut rows = Vec::with_capacity(picked.len());
                 for board in &picked {
-                    rows.push(put(tx, &order, board, &inject, Some(main)).await?);
+                    rows.push(put(tx, &order, board, &brought, Some(main)).await?);
                 }
                 Ok(rows)
             })
@@ -144,17 +178,54 @@ pub async fn inject_many(
     Ok(rows)
 }
 
-async fn prepare(
+/// Who was lent a plugin to put it on boards may put it on many of their own.
+async fn brought_to_many(
     cloud: &Cloud,
-    plugin: PluginRow,
-    on_boot: Option<OnBoot>,
-) -> Result<Inject, Error> {
-    let on_boot = on_boot.unwrap_or(OnBoot::Wait);
-    if on_boot == OnBoot::Start && plugin.mode == Mode::Sync {
-        return Err(Invalid::new("a sync plugin is called, not started; leave on_boot out").into());
+    caller: &Caller,
+    ident: &str,
+) -> Result<(PluginRow, Basis), Error> {
+    let plugin = plugins::reachable(cloud, caller, ident).await?;
+    let asker = caller.clone().about(PUT);
+    let basis = plugins::basis(&cloud.store, &asker, &plugin, cloud.now()).await?;
+    Ok((plugin, basis))
+}
+
+/// A plugin that somebody puts on boards.
+struct Brought {
+    inject: Inject,
+    /// When it is theirs by a delegation only.
+    lent: Option<PluginRow>,
+}
+
+impl Brought {
+    async fn new(
+        cloud: &Cloud,
+        plugin: PluginRow,
+        basis: Basis,
+        on_boot: Option<OnBoot>,
+    ) -> Result<Self, Error> {
+        let on_boot = on_boot.unwrap_or(OnBoot::Wait);
+        if on_boot == OnBoot::Start && plugin.mode == Mode::Sync {
+            let text = "a sync plugin is called, not started; leave on_boot out";
+            return Err(Invalid::new(text).into());
+        }
+        let (source, revision) = store::plugins::source(&cloud.store, plugin.id).await?;
+        let lent = basis.delegation().map(|_| plugin.clone());
+        Ok(Self { inject: described(plugin, source, revision, on_boot)?, lent })
     }
-    let (source, revision) = store::plugins::source(&cloud.store, plugin.id).await?;
-    Ok(described(plugin, source, revision, on_boot)?)
+
+    /// By which delegation it is lent at this moment, if by one.
+    async fn delegation(
+        &self,
+        tx: &mut Tx,
+        order: &Order,
+    ) -> Result<Option<DelegationId>, store::Error> {
+        let (Some(plugin), Some(caller)) = (&self.lent, order.caller()) else { return Ok(None) };
+        let asker = caller.clone().about(PUT);
+        let now = tx.now();
+        let basis = plugins::basis(tx, &asker, plugin, now).await;
+        Ok(basis.map_err(|_| store::Error::NotFound { what: "plugin" })?.delegation())
+    }
 }
 
 /// A plugin as it travels to the board.
@@ -183,16 +254,19 @@ async fn put(
     tx: &mut Tx,
     order: &Order,
     board: &BoardRow,
-    inject: &Inject,
+    brought: &Brought,
     main: Option<OperationId>,
 ) -> Result<OperationRow, store::Error> {
-    injections::put(tx, board.id, inject.plugin.uuid, inject.on_boot).await?;
-    let mut inject = inject.clone();
+    let lent = brought.delegation(tx, order).await?;
+    let mut inject = brought.inject.clone();
+    let there = (board.id, inject.plugin.uuid);
+    injections::put(tx, there.0, there.1, inject.on_boot).await?;
     if order.delegation(tx, board).await?.is_some()
         && let Some(row) = store::contributions::of(&mut *tx, board.id).await?
     {
         inject.plugin.limits = contributions::within(inject.plugin.limits, &row.said);
     }
+    lapses::plugin_rests_on(tx, there, lent).await?;
     submit_part(tx, order, board, &Call::PluginInject(Box::new(inject)), main).await
 }
 
@@ -207,7 +281,7 @@ pub async fn remove(
     plugin: &str,
     order: Order,
 ) -> Result<OperationRow, Error> {
-    let (board, plugin, _) = on_board(cloud, caller, board, plugin).await?;
+    let OnBoard { board, plugin, .. } = on_board(cloud, caller, board, plugin).await?;
     take_off(cloud, board, plugin.id, order).await
 }
 
@@ -251,7 +325,7 @@ pub async fn run(
     run: Run,
     order: Order,
 ) -> Result<OperationRow, Error> {
-    let (board, plugin, injection) = on_board(cloud, caller, board, plugin).await?;
+    let OnBoard { board, plugin, injection, part } = on_board(cloud, caller, board, plugin).await?;
     fits(&plugin, verb)?;
     usable(&injection)?;
     let parameters = match run.parameters {
@@ -265,7 +339,7 @@ pub async fn run(
         Verb::Start => Call::PluginStart(run),
         Verb::Restart => Call::PluginReboot(run),
     };
-    command(cloud, order, board, call).await
+    command(cloud, order.about(part), board, call).await
 }
 
 fn fits(plugin: &PluginRow, verb: Verb) -> Result<(), Error> {
@@ -308,11 +382,11 @@ pub async fn stop(
     if delay > MAX_GRACE_S {
         return Err(Invalid::new(format!("grace_s {delay} is not 0 to {MAX_GRACE_S}")).into());
     }
-    let (board, plugin, injection) = on_board(cloud, caller, board, plugin).await?;
+    let OnBoard { board, plugin, injection, part } = on_board(cloud, caller, board, plugin).await?;
     fits(&plugin, Verb::Start)?;
     usable(&injection)?;
     let stop = rpc::plugin::Stop { plugin: plugin.id, delay };
-    command(cloud, order, board, Call::PluginStop(stop)).await
+    command(cloud, order.about(part), board, Call::PluginStop(stop)).await
 }
 
 /// What a plugin is doing on a board now.
@@ -325,7 +399,7 @@ pub async fn status(
     board: &str,
     plugin: &str,
 ) -> Result<Status, Error> {
-    let (board, plugin, _) = on_board(cloud, caller, board, plugin).await?;
+    let OnBoard { board, plugin, .. } = on_board(cloud, caller, board, plugin).await?;
     let call = Call::PluginStatus(plugin.id);
     let answer = devices::ask(cloud, caller, &board, call, devices::QUERY_TIMEOUT).await?;
     let said: rpc::plugin::Status = devices::shape(answer)?;
@@ -339,7 +413,7 @@ pub async fn status(
     })
 }
 
-/// The board and plugin whose log is read.
+/// The board and plugin whose log is read, and the plugin as it may be lent for itself.
 ///
 /// # Errors
 /// The board does not have it.
@@ -348,7 +422,7 @@ pub async fn of_log(
     caller: &Caller,
     board: &str,
     plugin: &str,
-) -> Result<(BoardRow, PluginRow), Error> {
-    let (board, plugin, _) = on_board(cloud, caller, board, plugin).await?;
-    Ok((board, plugin))
+) -> Result<(BoardRow, PluginRow, Option<Part>), Error> {
+    let OnBoard { board, plugin, part, .. } = on_board(cloud, caller, board, plugin).await?;
+    Ok((board, plugin, part))
 }

@@ -14,6 +14,7 @@ use api::operations::{
 };
 use api::page::Direction;
 use model::board::Status;
+use model::delegation::Part;
 use model::operation::{Outcome, State};
 use model::{BoardId, DelegationId, Invalid, OperationId, ProjectId, UserId};
 use rpc::call::Nature;
@@ -38,6 +39,8 @@ pub struct Order {
     deadline: Duration,
     wait: Duration,
     start: Start,
+    /// The plugin or service of the board that it is about, where that may be lent for itself.
+    part: Option<Part>,
 }
 
 impl Order {
@@ -56,6 +59,7 @@ impl Order {
             deadline: Duration::from_secs(deadline),
             wait: patience(commanding.wait)?,
             start: Start::Pending,
+            part: None,
         })
     }
 
@@ -68,6 +72,7 @@ impl Order {
             deadline: Duration::from_secs(DEFAULT_DEADLINE_S),
             wait: Duration::ZERO,
             start: Start::Pending,
+            part: None,
         }
     }
 
@@ -76,6 +81,17 @@ impl Order {
     pub fn at_once(self, cloud: &Cloud, board: BoardId) -> Self {
         let is_there = cloud.boards.journals(board);
         Self { start: if is_there { Start::SentIfFirst } else { Start::Pending }, ..self }
+    }
+
+    /// About a plugin or service on the board, which the caller may have been lent without the board.
+    #[must_use]
+    pub(super) fn about(self, part: Option<Part>) -> Self {
+        Self { part, ..self }
+    }
+
+    /// The caller who gives it; none when the cloud itself does.
+    pub(super) fn caller(&self) -> Option<&Caller> {
+        self.by.as_ref()
     }
 
     /// Who gives it; none when the cloud itself does.
@@ -91,7 +107,9 @@ impl Order {
         board: &BoardRow,
     ) -> Result<Option<DelegationId>, store::Error> {
         let Some(caller) = &self.by else { return Ok(None) };
-        Ok(super::boards::basis_at_commit(tx, caller, board).await?.delegation())
+        let now = tx.now();
+        let basis = super::boards::basis(tx, caller, (board, self.part), "board", now).await;
+        Ok(basis.map_err(|_| store::Error::NotFound { what: "board" })?.delegation())
     }
 
     /// For a request that gives several commands, whose answer is none of them.
@@ -285,7 +303,10 @@ pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<Operatio
     match caller.may(&row.project, "operation") {
         Err(refused) if refused.kind() == model::Kind::NotFound => {
             let board = boards::by_id(&cloud.store, None, row.board).await?;
-            super::boards::basis(cloud, caller, &board, "operation").await.map(|_| row)
+            let subject = (&board, row.subject.as_ref().and_then(part));
+            let now = cloud.now();
+            super::boards::basis(&cloud.store, caller, subject, "operation", now).await?;
+            Ok(row)
         }
         decided => decided.map(|()| row),
     }
@@ -403,6 +424,16 @@ pub fn view(row: OperationRow) -> Operation {
         fault: row.fault,
         main: row.main,
         legacy: row.legacy,
+    }
+}
+
+/// What an operation is about, as it may be lent for itself.
+fn part(subject: &Value) -> Option<Part> {
+    let about = about(subject)?;
+    match about.noun.as_str() {
+        "plugin" => about.id.parse().ok().map(Part::Plugin),
+        "service" => about.id.parse().ok().map(Part::Service),
+        _ => None,
     }
 }
 

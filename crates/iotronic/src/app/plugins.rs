@@ -1,17 +1,20 @@
 //! Plugins: code that can be injected into boards.
 
-use crate::app::Error;
-use crate::app::access::Caller;
+use crate::app::access::{Basis, Caller};
+use crate::app::boards::{Wanted, borrower, the_only_one};
 use crate::app::find::find;
 use crate::app::fleets::fresh;
+use crate::app::{Error, delegations};
 use crate::cloud::Cloud;
 use api::plugins::{Change, Limits, New};
+use model::delegation::{Resource, Target};
 use model::plugin::{MAX_SOURCE, MAX_VALUE, Visibility};
-use model::{Invalid, PluginId};
+use model::{Invalid, PluginId, Timestamp};
 use serde_json::{Value, json};
-use store::Page;
 use store::boards::BoardRow;
 use store::plugins::{self, Filter, NewPlugin, PluginChange, PluginRow};
+use store::{Page, Reader};
+use uuid::Uuid;
 
 /// Makes a plugin; `extra` is what upstream's clients keep with it.
 ///
@@ -69,20 +72,68 @@ pub(super) fn bounded(value: Value) -> Result<Value, Invalid> {
     Ok(value)
 }
 
-/// The plugin of this id or name: one of the own project, or a public one by its id.
+/// The plugin of this id or name: one of the own project, a public one by its id, or one that is delegated to the caller for
+/// what it wants to do.
 ///
 /// # Errors
 /// There is none that the caller may see.
 pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<PluginRow, Error> {
-    let plugin = find(caller, ident, |scope| plugins::get(&cloud.store, scope, ident)).await?;
-    if plugin.visibility == Visibility::Private {
-        caller.may(&plugin.project, "plugin")?;
-    }
+    let plugin = reachable(cloud, caller, ident).await?;
+    basis(&cloud.store, caller, &plugin, cloud.now()).await?;
     Ok(plugin)
 }
 
-/// The plugin of this id or name for something on a board that the caller was let to. A board of another project, which was
-/// delegated, has plugins of its own project; what the caller brings along must be theirs to read.
+/// On what it rests that the caller may do what it came for with a plugin. A public one is everybody's.
+///
+/// # Errors
+/// It may not, or for this caller there is none.
+pub(super) async fn basis<'e>(
+    from: impl Reader<'e>,
+    caller: &Caller,
+    plugin: &PluginRow,
+    now: Timestamp,
+) -> Result<Basis, Error> {
+    if plugin.visibility == Visibility::Public {
+        return Ok(Basis::Roles);
+    }
+    let target = Target::new(Resource::Plugin(plugin.id), plugin.project.clone());
+    delegations::basis(from, caller, target, now).await
+}
+
+/// The plugin of this id or name, of the own project, public or lent whatever for. Whether the caller may do something with
+/// it, or may know that it exists, is asked by whoever calls this.
+///
+/// # Errors
+/// There is none.
+pub(super) async fn reachable(
+    cloud: &Cloud,
+    caller: &Caller,
+    ident: &str,
+) -> Result<PluginRow, Error> {
+    match find(caller, ident, |scope| plugins::get(&cloud.store, scope, ident)).await {
+        Err(store::Error::NotFound { .. }) => lent(cloud, caller, ident).await,
+        found => Ok(found?),
+    }
+}
+
+async fn lent(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<PluginRow, Error> {
+    if let Ok(id) = Uuid::try_parse(ident) {
+        return Ok(plugins::by_id(&cloud.store, None, id.into()).await?);
+    }
+    let filter = Filter {
+        name: Some(ident.to_owned()),
+        lent_to: Some(borrower(caller, cloud, Wanted::Whatever)),
+        ..Filter::default()
+    };
+    let found = plugins::list(&cloud.store, Some(caller.project()), &filter, Page::default());
+    let mut found = found.await?;
+    // A public plugin of others has no name here, it is known by its id.
+    found.retain(|plugin| plugin.visibility == Visibility::Private);
+    the_only_one(found, "plugin")
+}
+
+/// The plugin of this id or name for something on a board that the caller was let to, and by which delegation it is theirs to
+/// bring along, if by one. A board of another project, which was delegated, has plugins of its own project.
 ///
 /// # Errors
 /// There is none.
@@ -91,16 +142,24 @@ pub(super) async fn for_board(
     caller: &Caller,
     board: &BoardRow,
     ident: &str,
-) -> Result<PluginRow, Error> {
-    if caller.may(&board.project, "board").is_ok() {
-        return get(cloud, caller, ident).await;
-    }
-    match plugins::get(&cloud.store, Some(&board.project), ident).await {
-        Err(store::Error::NotFound { .. }) => {
-            Ok(find(caller, ident, |scope| plugins::get(&cloud.store, scope, ident)).await?)
+) -> Result<(PluginRow, Basis), Error> {
+    if caller.may(&board.project, "board").is_err() {
+        let theirs = plugins::get(&cloud.store, Some(&board.project), ident).await;
+        let own = match theirs {
+            // Who may read a plugin may bring it along.
+            Err(store::Error::NotFound { .. }) => {
+                find(caller, ident, |scope| plugins::get(&cloud.store, scope, ident)).await
+            }
+            found => found,
+        };
+        match own {
+            Err(store::Error::NotFound { .. }) => {}
+            found => return Ok((found?, Basis::Roles)),
         }
-        found => Ok(found?),
     }
+    let plugin = reachable(cloud, caller, ident).await?;
+    let basis = basis(&cloud.store, caller, &plugin, cloud.now()).await?;
+    Ok((plugin, basis))
 }
 
 /// The source of a plugin that the caller may see.
@@ -116,7 +175,9 @@ pub async fn source(cloud: &Cloud, plugin: &PluginRow) -> Result<String, Error> 
 /// # Errors
 /// The store failed.
 pub async fn list(cloud: &Cloud, caller: &Caller, page: Page) -> Result<Vec<PluginRow>, Error> {
-    Ok(plugins::list(&cloud.store, caller.scope(), &Filter::default(), page).await?)
+    let lent_to = Some(borrower(caller, cloud, Wanted::ForThis));
+    let filter = Filter { lent_to, ..Filter::default() };
+    Ok(plugins::list(&cloud.store, caller.scope(), &filter, page).await?)
 }
 
 /// One that the caller may change: a public plugin of others may be seen and injected, not changed.

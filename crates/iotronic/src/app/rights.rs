@@ -32,13 +32,16 @@ pub async fn issue(cloud: &Cloud, caller: &Caller, ident: &str, new: New) -> Res
     for act in acts.iter() {
         let asker = caller.clone().about(act.action());
         // What rests on a delegation ends with it.
-        if let Basis::Delegation(_, end) = boards::basis(cloud, &asker, &board, "board").await? {
+        let basis = boards::basis(&cloud.store, &asker, (&board, None), "board", cloud.now());
+        if let Basis::Delegation(_, end) = basis.await? {
             life = life.min(issued_at.until(end));
         }
     }
     let thing = match &new.plugin {
         None => Thing::Board,
-        Some(plugin) => Thing::Plugin(plugins::for_board(cloud, caller, &board, plugin).await?.id),
+        Some(plugin) => {
+            Thing::Plugin(plugins::for_board(cloud, caller, &board, plugin).await?.0.id)
+        }
     };
     let grant = Grant {
         board: board.id,

@@ -1,17 +1,20 @@
 //! Services: what may listen on boards.
 
-use crate::app::Error;
 use crate::app::access::Caller;
+use crate::app::boards::{Wanted, borrower, the_only_one};
 use crate::app::find::find;
 use crate::app::fleets::fresh;
 use crate::app::plugins::bounded;
+use crate::app::{Error, delegations};
 use crate::cloud::Cloud;
 use api::services::{Change, New};
 use model::ServiceId;
+use model::delegation::{Resource, Target};
 use serde_json::{Value, json};
 use store::Page;
 use store::boards::BoardRow;
-use store::services::{self, NewService, ServiceChange, ServiceRow};
+use store::services::{self, Filter, NewService, ServiceChange, ServiceRow};
+use uuid::Uuid;
 
 /// Makes a service; `extra` is what upstream's clients keep with it.
 ///
@@ -36,21 +39,48 @@ pub async fn create(
     Ok(made.await?)
 }
 
-/// The service of this id or name.
+/// The service of this id or name: one of the own project, or one that is delegated to the caller for what it wants to do.
 ///
 /// # Errors
 /// There is none that the caller may see.
 pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<ServiceRow, Error> {
-    let service = find(caller, ident, |scope| services::get(&cloud.store, scope, ident)).await?;
-    caller.may(&service.project, "service")?;
+    let service = reachable(cloud, caller, ident).await?;
+    let target = Target::new(Resource::Service(service.id), service.project.clone());
+    delegations::basis(&cloud.store, caller, target, cloud.now()).await?;
     Ok(service)
 }
 
-/// The service of this id or name for a board that the caller was let to: of a delegated board's own project.
+/// The service of this id or name, of the own project or lent whatever for. Whether the caller may do something with it, or
+/// may know that it exists, is asked by whoever calls this.
 ///
 /// # Errors
 /// There is none.
-pub(super) async fn for_board(
+pub(super) async fn reachable(
+    cloud: &Cloud,
+    caller: &Caller,
+    ident: &str,
+) -> Result<ServiceRow, Error> {
+    match find(caller, ident, |scope| services::get(&cloud.store, scope, ident)).await {
+        Err(store::Error::NotFound { .. }) => lent(cloud, caller, ident).await,
+        found => Ok(found?),
+    }
+}
+
+async fn lent(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<ServiceRow, Error> {
+    if let Ok(id) = Uuid::try_parse(ident) {
+        return Ok(services::by_id(&cloud.store, None, id.into()).await?);
+    }
+    let lent_to = Some(borrower(caller, cloud, Wanted::Whatever));
+    let filter = Filter { name: Some(ident.to_owned()), lent_to };
+    let found = services::list(&cloud.store, Some(caller.project()), &filter, Page::default());
+    the_only_one(found.await?, "service")
+}
+
+/// The service of this id or name of a board, which is one of its own project.
+///
+/// # Errors
+/// There is none.
+pub(super) async fn of_board(
     cloud: &Cloud,
     caller: &Caller,
     board: &BoardRow,
@@ -67,7 +97,9 @@ pub(super) async fn for_board(
 /// # Errors
 /// The store failed.
 pub async fn list(cloud: &Cloud, caller: &Caller, page: Page) -> Result<Vec<ServiceRow>, Error> {
-    Ok(services::list(&cloud.store, caller.scope(), page).await?)
+    let lent_to = Some(borrower(caller, cloud, Wanted::ForThis));
+    let filter = Filter { lent_to, ..Filter::default() };
+    Ok(services::list(&cloud.store, caller.scope(), &filter, page).await?)
 }
 
 /// Changes a service; where it is enabled the old port stays until it is restored.

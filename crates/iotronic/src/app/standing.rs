@@ -8,6 +8,7 @@ use crate::app::{Error, boards};
 use crate::cloud::Cloud;
 use crate::identity::tokens::Statement;
 use model::board::Status;
+use model::delegation::Part;
 use model::{BoardId, Kind, Timestamp};
 use rpc::Fault;
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub struct Standing {
     caller: Caller,
     said: Statement,
     board: BoardId,
+    part: Option<Part>,
     end: End,
 }
 
@@ -38,7 +40,13 @@ impl Standing {
     /// To do with `board` what the caller came for, by its sign-in.
     #[must_use]
     pub fn new(cloud: &Cloud, caller: Caller, said: Statement, board: BoardId, end: End) -> Self {
-        Self { cloud: cloud.clone(), caller, said, board, end }
+        Self { cloud: cloud.clone(), caller, said, board, part: None, end }
+    }
+
+    /// The same with a plugin or service on the board, which may be lent without it.
+    #[must_use]
+    pub fn about(self, part: Option<Part>) -> Self {
+        Self { part, ..self }
     }
 
     /// Waits until it is lost; why.
@@ -84,7 +92,7 @@ impl Standing {
             Err(_) => return over(Kind::Internal, "the cloud cannot tell whether you still may"),
         };
         let caller = Caller::about_a_board(grant, self.caller.action());
-        match basis(cloud, &caller, self.board).await {
+        match self.basis(&caller).await {
             Ok(Basis::Roles) => Ok(until),
             Ok(Basis::Delegation(_, end)) => Ok(until.min(end)),
             Err(error) if error.kind() != Kind::NotFound => {
@@ -95,12 +103,13 @@ impl Standing {
             }
         }
     }
-}
 
-async fn basis(cloud: &Cloud, caller: &Caller, board: BoardId) -> Result<Basis, Error> {
-    let board = store::boards::by_id(&cloud.store, None, board).await?;
-    if board.status == Status::Decommissioned {
-        return Err(store::Error::NotFound { what: "board" }.into());
+    async fn basis(&self, caller: &Caller) -> Result<Basis, Error> {
+        let (store, now) = (&self.cloud.store, self.cloud.now());
+        let board = store::boards::by_id(store, None, self.board).await?;
+        if board.status == Status::Decommissioned {
+            return Err(store::Error::NotFound { what: "board" }.into());
+        }
+        boards::basis(store, caller, (&board, self.part), "board", now).await
     }
-    boards::basis(cloud, caller, &board, "board").await
 }

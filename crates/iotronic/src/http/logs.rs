@@ -18,6 +18,7 @@ use axum::http::HeaderMap;
 use axum::response::IntoResponse as _;
 use axum::{Extension, Json};
 use futures_util::{Stream, stream};
+use model::delegation::Part;
 use model::{Kind, PluginId};
 use rpc::Call;
 use rpc::call::PluginLogs;
@@ -64,7 +65,9 @@ pub(crate) async fn of_agent(
     headers: HeaderMap,
 ) -> Answer {
     let board = boards::get(&cloud, &caller, &board).await?;
-    Log { cloud, caller, said, board, of: Of::Agent }.answer(reading, &places, &headers).await
+    Log { cloud, caller, said, board, part: None, of: Of::Agent }
+        .answer(reading, &places, &headers)
+        .await
 }
 
 /// Read the output of a plugin on a board, or follow it.
@@ -80,8 +83,8 @@ pub(crate) async fn of_plugin(
     Extension(places): Extension<Places>,
     headers: HeaderMap,
 ) -> Answer {
-    let (board, plugin) = injections::of_log(&cloud, &caller, &board, &plugin).await?;
-    let log = Log { cloud, caller, said, board, of: Of::Plugin(plugin.id) };
+    let (board, plugin, part) = injections::of_log(&cloud, &caller, &board, &plugin).await?;
+    let log = Log { cloud, caller, said, board, part, of: Of::Plugin(plugin.id) };
     log.answer(reading, &places, &headers).await
 }
 
@@ -91,6 +94,7 @@ struct Log {
     caller: Caller,
     said: Statement,
     board: BoardRow,
+    part: Option<Part>,
     of: Of,
 }
 
@@ -128,7 +132,7 @@ impl Log {
     fn standing(&self) -> Standing {
         let until = stream_end(&self.said, self.cloud.token_life());
         let (caller, said) = (self.caller.clone(), self.said.clone());
-        Standing::new(&self.cloud, caller, said, self.board.id, End::At(until))
+        Standing::new(&self.cloud, caller, said, self.board.id, End::At(until)).about(self.part)
     }
 
     /// Waits until something happens to some board, or for a while.

@@ -50,7 +50,8 @@ pub fn table() -> Vec<Route> {
     all.into_iter().flatten().collect()
 }
 
-/// What can be delegated: looking at boards, and whatever is done with one that is not its owner's to do alone.
+/// What can be delegated: looking at boards, plugins and services, and whatever is done with one that is not its owner's to do
+/// alone.
 pub fn delegable() -> &'static [Action] {
     static ALL: OnceLock<Vec<Action>> = OnceLock::new();
     ALL.get_or_init(|| {
@@ -63,7 +64,10 @@ pub fn delegable() -> &'static [Action] {
         });
         let mut all: Vec<Action> =
             actions.filter(|action| matches!(action.reach, Reach::Read | Reach::Write)).collect();
-        all.push(Action::read("board:get"));
+        for name in ["board:get", "plugin:get", "plugin:get_one", "service:get", "service:get_one"]
+        {
+            all.push(Action::read(name));
+        }
         all.sort_by_key(|action| action.name);
         all.dedup();
         all

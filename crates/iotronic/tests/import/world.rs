@@ -107,7 +107,9 @@ impl World {
         let fleets = fleets::list(&store, None, Page::default()).await.unwrap();
         let fleets =
             fleets.into_iter().map(|row| json!([row.id, row.name, row.description, row.extra]));
-        let services = services::list(&store, None, Page::default()).await.unwrap();
+        let services = services::list(&store, None, &services::Filter::default(), Page::default())
+            .await
+            .unwrap();
         let services = services.into_iter().map(|row| json!([row.id, row.name, row.port]));
         let whole = json!({
             "boards": state, "fleets": fleets.collect::<Vec<_>>(), "services": services.collect::<Vec<_>>(),

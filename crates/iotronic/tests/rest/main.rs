@@ -20,6 +20,7 @@ mod identity_programs;
 mod identity_tokens;
 mod keystone;
 mod lapses;
+mod lent_parts;
 mod limits;
 mod load;
 #[path = "../boards/machine.rs"]

@@ -251,11 +251,79 @@ async fn to_another_projects_administrator_nothing_of_this_project_exists() {
 }
 
 #[test]
-fn whatever_can_be_delegated_is_about_one_board() {
+fn whatever_can_be_delegated_is_about_one_thing_or_a_list_of_what_may_be_seen() {
     for (route, action) in actions().into_iter().filter(|(_, action)| delegable().contains(action))
     {
-        let is_about_one = ["{board}", "{operation}"].iter().any(|part| route.path.contains(part));
-        assert!(is_about_one || action.name == "board:get", "{} {}", route.method, route.path);
+        let is_about_one = ["{board}", "{operation}", "{plugin}", "{service}"]
+            .iter()
+            .any(|part| route.path.contains(part));
+        let is_list = ["board:get", "plugin:get", "service:get"].contains(&action.name);
+        assert!(is_about_one || is_list, "{} {}", route.method, route.path);
+    }
+}
+
+/// What a plugin or service that is lent with every right opens, of the routes that are about it.
+fn opens(lent: &str, action: Action) -> bool {
+    let Some((noun, verb)) = action.name.split_once(':') else { return false };
+    let is_whole = !lent.contains('@');
+    let (itself, there, acts) = if lent.starts_with("plugin") {
+        ("plugin", "plugin_on_board", "plugin_action")
+    } else {
+        ("service", "service_on_board", "service_action")
+    };
+    noun == acts
+        || (noun == there && verb == "get_one")
+        || (is_whole && noun == itself && verb == "get_one")
+}
+
+#[tokio::test]
+async fn who_was_lent_a_plugin_or_a_service_may_use_it_where_it_is_and_nothing_else_while_it_lasts()
+{
+    let world = World::start().await;
+    let owner = world.owner().await;
+    let things = Things::make(&world, &owner).await;
+    let lend = async |resource: &str, to: &Somebody, more: Value| {
+        let mut wish = json!({
+            "resource": resource, "to": to.user, "rights": ["all:all"], "until": "2999-01-01T00:00:00Z"
+        });
+        wish.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        world.post(&owner, "/v2/delegations", wish).await.expect(201)
+    };
+    for resource in ["plugin:p", "service:s", "plugin:p@lamp", "service:s@lamp"] {
+        let elsewhere = model::ProjectId::new();
+        world.make_project(&elsewhere).await;
+        let [lent, early, gone] = [
+            world.somebody(&elsewhere, Role::UserIot).await,
+            world.somebody(&elsewhere, Role::UserIot).await,
+            world.somebody(&elsewhere, Role::UserIot).await,
+        ];
+        lend(resource, &lent, json!({})).await;
+        lend(resource, &early, json!({ "from": "2998-01-01T00:00:00Z" })).await;
+        let revoked = lend(resource, &gone, json!({})).await;
+        let path = format!("/v2/delegations/{}", revoked["id"].as_str().unwrap());
+        world.delete(&owner, &path).await.expect(200);
+        for (who, is_live) in [(&lent, true), (&early, false), (&gone, false)] {
+            for (route, action) in actions() {
+                let is_about_a_thing = ["{board}", "{plugin}", "{service}"]
+                    .iter()
+                    .any(|part| route.path.contains(part));
+                if !is_about_a_thing || !route.path.starts_with("/v2") {
+                    continue;
+                }
+                let may = is_live && opens(resource, action);
+                let path = things.path(&route, who);
+                let (path, body) =
+                    if may { harmless(&route, &path) } else { (path, good_body(&route)) };
+                let stale = [("if-match", "\"0\"")];
+                let answer = world.ask(who, route.method.clone(), &path, body, &stale).await;
+                let what =
+                    format!("{resource} {is_live}: {} {path}: {}", route.method, answer.text);
+                let refused =
+                    [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND];
+                assert_eq!(may, !refused.contains(&answer.status), "{what}");
+                assert_ne!(answer.status, 500, "{what}");
+            }
+        }
     }
 }
 

@@ -185,11 +185,15 @@ impl World {
 
     /// The secret of a new claim in the world's project.
     pub(crate) async fn claim(&self, name: &str, uses: u32) -> String {
+        self.claim_of(&self.project, name, uses).await
+    }
+
+    async fn claim_of(&self, project: &ProjectId, name: &str, uses: u32) -> String {
         let secret = base::secret::random_text::<32>();
         let claim = NewClaim {
             id: ClaimId::new(),
             name: name.parse().unwrap(),
-            project: self.project.clone(),
+            project: project.clone(),
             owner: self.owner.clone(),
             secret_hash: Claim::hash(&secret),
             uses,
@@ -209,7 +213,12 @@ impl World {
 
     /// An enrolled board of the world's project that is away.
     pub(crate) async fn board(&self, name: &str) -> BoardId {
-        let hash = Claim::hash(&self.claim(name, 1).await);
+        self.board_of(&self.project, name).await
+    }
+
+    /// The same of another project.
+    pub(crate) async fn board_of(&self, project: &ProjectId, name: &str) -> BoardId {
+        let hash = Claim::hash(&self.claim_of(project, name, 1).await);
         let key = base::key::KeyPair::generate().public();
         let job = self.cloud().store.write(move |tx| {
             Box::pin(async move {

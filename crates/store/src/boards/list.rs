@@ -134,8 +134,16 @@ fn push_reachable(statement: &mut Statement, project: &ProjectId, borrower: &Bor
     }
     statement.push(
         " AND (d.resource IN ('board:' || b.id, 'project:' || b.project) OR (d.resource LIKE 'fleet:%' AND EXISTS \
-         (SELECT 1 FROM fleet_members m WHERE m.board = b.id AND m.fleet = SUBSTR(d.resource, 7))))))",
+         (SELECT 1 FROM fleet_members m WHERE m.board = b.id AND m.fleet = SUBSTR(d.resource, 7)))",
     );
+    if borrower.action.is_none() {
+        // Who was lent a plugin or a service finds the boards where it may be.
+        statement.push(
+            " OR d.resource LIKE '%@' || b.id OR (d.project = b.project AND d.resource NOT LIKE '%@%' AND \
+             (d.resource LIKE 'plugin:%' OR d.resource LIKE 'service:%'))",
+        );
+    }
+    statement.push(")))");
 }
 
 fn contains(text: &str) -> String {

@@ -125,6 +125,13 @@ async fn a_services_name_is_unique_in_its_project() {
     let again = world.new_service("web", 81);
     let again = world.write(move |tx| Box::pin(async move { services::create(tx, again).await }));
     assert!(matches!(again.await, Err(Error::Duplicate { what: "service", field: "name" })));
-    let all = services::list(&world.store, Some(&world.project), Page::default()).await.unwrap();
+    let all = services::list(
+        &world.store,
+        Some(&world.project),
+        &services::Filter::default(),
+        Page::default(),
+    )
+    .await
+    .unwrap();
     assert_eq!(all.len(), 1);
 }
