@@ -53,8 +53,10 @@ export function run(board: string, plugin: string, how: Run, parameters?: Json):
   return ask(path('boards', board, 'plugins', plugin, how), { method: 'POST', body });
 }
 
-export function stop(board: string, plugin: string): Promise<Operation> {
-  return ask(path('boards', board, 'plugins', plugin, 'stop'), { method: 'POST' });
+/** It gets so many seconds to end by itself. */
+export function stop(board: string, plugin: string, grace_s?: number): Promise<Operation> {
+  const options = grace_s === undefined ? {} : { body: { grace_s } };
+  return ask(path('boards', board, 'plugins', plugin, 'stop'), { method: 'POST', ...options });
 }
 
 /** Address of its log on a board. */

@@ -40,6 +40,7 @@ export type Caps = Schemas['Caps'];
 export type Offer = Schemas['Offer'];
 export type NewBooking = Schemas['NewBooking'];
 export type Parked = Schemas['Parked'];
+export type Quota = Schemas['Quota'];
 export type AuditRow = Schemas['AuditRow'];
 export type AuditHead = Schemas['AuditHead'];
 export type AuditProof = Schemas['AuditProof'];

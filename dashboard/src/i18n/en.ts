@@ -230,9 +230,9 @@ export const en = {
   lending: {
     title: 'Lending', lend: 'Lend', given: 'Who else may use what this project has', held: 'Lent to you', passed: 'Passed on by you',
     reaching: 'Who else may use this board', noneGiven: 'Nothing is lent', noneOfBoard: 'This board is not lent to anybody',
-    noneGivenText: 'Lend a board, a fleet or the whole project to somebody of another project: for a time, with as few rights as will do. You can take it back at any moment.',
+    noneGivenText: 'Lend a board, a fleet, a plugin, a service or the whole project to somebody of another project: for a time, with as few rights as will do. You can take it back at any moment.',
     noneHeld: 'Nothing is lent to you', noneHeldText: 'What others lend you stands here and among your boards as long as it lasts.',
-    thing: 'What', which: 'Its name', between: 'From whom to whom', lendsTo: 'lends to', rights: 'Rights', when: 'When',
+    thing: 'What', which: 'Its name', only: 'On one board alone', onlyHint: 'Empty: wherever it is.', between: 'From whom to whom', lendsTo: 'lends to', rights: 'Rights', when: 'When',
     nouns: { board: 'board', fleet: 'fleet', project: 'project', plugin: 'plugin', service: 'service' }, wholeProject: 'everything in this project',
     rightsCount: (count: number) => many(count, 'right', 'rights'), passedOn: 'passed on', depthSaid: (depth: number) => `may be passed on ${many(depth, 'time', 'times')}`,
     ends: 'ends', begins: 'begins', over: 'over', booked: 'booked', passOn: 'Pass on', revoke: 'Take back', layDown: 'Give back',
@@ -249,7 +249,7 @@ export const en = {
     depth: 'Passed on how often', depthHint: '0: not at all.', hold: 'At the same time', shared: 'Others may have it too', exclusive: 'Nobody else: a booking',
   },
   parked: {
-    title: 'Two machines answer with this key', short: 'two machines, one key', since: 'since',
+    title: 'Two machines answer with this key', short: 'two machines, one key', since: 'Since',
     text: 'A disk image was copied, or the key was stolen: nobody can tell which machine is the board. Neither can be called, and what is asked of the board waits until you decide.',
     holder: 'The one that was connected came from', newcomer: 'The other one comes from', nobodyKnows: 'nobody knows',
     from: (address: string) => `Let ${address} go on`, whichever: 'Let whichever connects next go on', verb: 'Let it go on',
@@ -331,6 +331,18 @@ export const en = {
     },
     roleOther: 'Means something to other services, or what the setting identity.roles says.', newRoleHint: 'A role of your own may nothing here unless the setting identity.roles says what it is worth.',
     members: 'People', noMembers: 'nobody', legacyAllowed: 'Allowed', allowLegacy: 'Its boards may be upstream ones, which prove themselves by a code only', holders: 'Held by',
+  },
+  parted: {
+    title: 'On its boards', grace: 'Seconds it gets to end by itself', graceHint: 'Empty: 2.',
+    acts: {
+      call: 'Call', start: 'Start', stop: 'Stop', restart: 'Restart', inject: 'Inject the present source', remove: 'Remove from the boards',
+      enable: 'Open', disable: 'Close', restore: 'Restore',
+    },
+  },
+  quota: {
+    title: 'Quota', names: { boards: 'Boards', services: 'Services', plugins: 'Plugins', plugin_bytes: 'Bytes of plugins' }, full: 'no more',
+    of: (used: string, most: string) => `${used} of ${most}`, noLimit: (used: string) => `${used}, no limit`, saved: (name: string) => `The quota of ${name} was changed`,
+    hint: 'A number, or unlimited. Empty takes what the cloud\'s configuration says. A lower limit takes nothing away; more is refused.',
   },
   operations: {
     together: 'One request, many boards', title: 'Operations', open: 'Show the operation', method: 'What', board: 'Board', by: 'By',

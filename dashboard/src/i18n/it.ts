@@ -240,9 +240,9 @@ export const it: Dictionary = {
   lending: {
     title: 'Prestiti', lend: 'Presta', given: 'Chi altro può usare ciò che ha questo progetto', held: 'Prestati a te', passed: 'Passati da te ad altri',
     reaching: 'Chi altro può usare questa board', noneGiven: 'Non c\'è niente in prestito', noneOfBoard: 'Questa board non è prestata a nessuno',
-    noneGivenText: 'Presta una board, una flotta o tutto il progetto a qualcuno di un altro progetto: per un tempo, con i soli diritti che servono. Puoi riprenderteli in ogni momento.',
+    noneGivenText: 'Presta una board, una flotta, un plugin, un servizio o tutto il progetto a qualcuno di un altro progetto: per un tempo, con i soli diritti che servono. Puoi riprenderteli in ogni momento.',
     noneHeld: 'Non hai niente in prestito', noneHeldText: 'Quello che altri ti prestano sta qui e tra le tue board finché dura.',
-    thing: 'Cosa', which: 'Il suo nome', between: 'Da chi a chi', lendsTo: 'presta a', rights: 'Diritti', when: 'Quando',
+    thing: 'Cosa', which: 'Il suo nome', only: 'Su una sola board', onlyHint: 'Vuoto: ovunque sia.', between: 'Da chi a chi', lendsTo: 'presta a', rights: 'Diritti', when: 'Quando',
     nouns: { board: 'board', fleet: 'flotta', project: 'progetto', plugin: 'plugin', service: 'servizio' }, wholeProject: 'tutto in questo progetto',
     rightsCount: (count) => many(count, 'diritto', 'diritti'), passedOn: 'passato da altri', depthSaid: (depth) => `si può passare ${many(depth, 'volta', 'volte')}`,
     ends: 'finisce', begins: 'comincia', over: 'finito', booked: 'prenotato', passOn: 'Passa ad altri', revoke: 'Riprendi', layDown: 'Restituisci',
@@ -259,7 +259,7 @@ export const it: Dictionary = {
     depth: 'Quante volte si può passare', depthHint: '0: mai.', hold: 'Nello stesso tempo', shared: 'Anche altri possono averla', exclusive: 'Nessun altro: una prenotazione',
   },
   parked: {
-    title: 'Due macchine rispondono con questa chiave', short: 'due macchine, una chiave', since: 'da',
+    title: 'Due macchine rispondono con questa chiave', short: 'due macchine, una chiave', since: 'Da',
     text: 'Un\'immagine del disco è stata copiata, o la chiave è stata rubata: nessuno può dire quale macchina sia la board. Nessuna delle due si può chiamare, e quello che si chiede alla board aspetta finché non decidi.',
     holder: 'Quella collegata veniva da', newcomer: 'L\'altra viene da', nobodyKnows: 'non si sa',
     from: (address) => `Fai continuare ${address}`, whichever: 'Fai continuare la prima che si collega', verb: 'Falla continuare',
@@ -341,6 +341,18 @@ export const it: Dictionary = {
     },
     roleOther: 'Vale per altri servizi, o quello che dice l\'impostazione identity.roles.', newRoleHint: 'Un ruolo tuo qui non può niente, se l\'impostazione identity.roles non dice quanto vale.',
     members: 'Persone', noMembers: 'nessuno', legacyAllowed: 'Permesse', allowLegacy: 'Le sue board possono essere upstream, che si provano solo con un codice', holders: 'Di quanti',
+  },
+  parted: {
+    title: 'Sulle sue board', grace: 'Secondi che ha per finire da solo', graceHint: 'Vuoto: 2.',
+    acts: {
+      call: 'Chiama', start: 'Avvia', stop: 'Ferma', restart: 'Riavvia', inject: 'Inietta il sorgente di ora', remove: 'Rimuovi dalle board',
+      enable: 'Apri', disable: 'Chiudi', restore: 'Ripristina',
+    },
+  },
+  quota: {
+    title: 'Quota', names: { boards: 'Board', services: 'Servizi', plugins: 'Plugin', plugin_bytes: 'Byte di plugin' }, full: 'non di più',
+    of: (used, most) => `${used} di ${most}`, noLimit: (used) => `${used}, senza limite`, saved: (name) => `La quota di ${name} è cambiata`,
+    hint: 'Un numero, o unlimited. Vuoto: quello che dice la configurazione del cloud. Un limite più basso non toglie niente; di più è rifiutato.',
   },
   operations: {
     together: 'Una richiesta, molte board', title: 'Operazioni', open: 'Mostra l\'operazione', method: 'Cosa', board: 'Board', by: 'Di',

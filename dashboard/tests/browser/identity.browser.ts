@@ -114,6 +114,27 @@ journey('a person makes a credential for a program, which works within its rules
   expect((await cloud.fetchAs(program, '/v2/boards')).status).toBe(401);
 }, { as: { user: 'otto', password: 'by-the-river-2', project: 'river' } });
 
+journey('how much a project may have is said, seen as it fills, and refuses what is too much', there, async ({ page, cloud, watch }) => {
+  watch.allow(/^409 POST \/v2\/services$/);
+  await page.goto('/ui/people/projects');
+  await page.getByRole('button', { name: 'Actions: admin' }).click();
+  await page.getByRole('menuitem', { name: 'Quota' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Services').last().fill('1');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('The quota of admin was changed').waitFor();
+  await page.goto('/ui/account');
+  await page.getByText('0 of 1', { exact: true }).waitFor();
+  await cloud.post('/v2/services', { name: 'web', port: 80 });
+  await page.getByText('1 of 1 · no more').waitFor();
+  await page.goto('/ui/services');
+  await page.getByRole('button', { name: 'New service' }).first().click();
+  await dialog.getByLabel('Name').fill('ssh');
+  await dialog.getByLabel('Port on the board').fill('22');
+  await dialog.getByRole('button', { name: 'Create' }).click();
+  await dialog.getByRole('alert').getByText(/services/).first().waitFor();
+});
+
 journey('a person changes the own password, and works on', there, async ({ page, watch, cloud }) => {
   watch.allow(/^401 /);
   await cloud.person('lena', 'by-the-river-3', 'river', 'user_iot');

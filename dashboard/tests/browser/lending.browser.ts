@@ -60,6 +60,27 @@ journey('a board is lent, passed on by who has it, and taken back with all that 
   await nina.context.close();
 });
 
+journey('a plugin is lent on one board alone, and taken back', there, async ({ page, cloud }) => {
+  await cloud.post('/v2/plugins', { name: 'hello', language: 'python', mode: 'sync', source: 'def main(params, api):\n    return "hello"\n' });
+  await cloud.command('PUT', '/v2/boards/harbour/plugins/hello', {});
+  await page.goto('/ui/lending');
+  await page.getByRole('button', { name: 'Lend' }).first().click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('What').selectOption({ label: 'plugin' });
+  await dialog.getByLabel('Its name').fill('hello');
+  await dialog.getByLabel('On one board alone').fill('harbour');
+  await dialog.getByLabel('To whom').fill('nina');
+  await dialog.getByLabel('Rights', { exact: true }).selectOption({ label: 'Use' });
+  await dialog.getByRole('button', { name: 'Lend' }).click();
+  const row = page.getByRole('row', { name: /hello.*nina/ });
+  await row.waitFor();
+  const { items } = await cloud.get('/v2/delegations');
+  expect(items.map((one: { resource: string }) => one.resource)).toContainEqual(expect.stringMatching(/^plugin:.+@.+$/));
+  await row.getByRole('button', { name: /^Take back: hello/ }).click();
+  await dialog.getByRole('button', { name: 'Take back' }).click();
+  await row.waitFor({ state: 'detached' });
+});
+
 journey('a fleet is lent by name for some rights, and its holder gives it back', there, async ({ page, cloud }) => {
   await cloud.post('/v2/fleets', { name: 'coast', rule: '!inland' });
   await page.goto('/ui/lending');

@@ -114,7 +114,7 @@ journey('a service is made, opened on a board, reached from outside, and closed'
   await dialog.getByLabel('Service').selectOption({ label: `web · ${port}` });
   await dialog.getByRole('button', { name: 'Open a service' }).click();
   const row = page.getByRole('row', { name: /web/ });
-  await row.getByText('Enabled').waitFor();
+  await row.getByText('Enabled').last().waitFor();
   const url = (await row.getByRole('link', { name: 'Open in a new tab: web' }).getAttribute('href')) ?? '';
   expect(await (await fetch(url)).text()).toBe('the harbour board');
   await page.goto('/ui/services');
@@ -132,6 +132,56 @@ journey('a service is made, opened on a board, reached from outside, and closed'
   await dialog.getByLabel('Type web to confirm').fill('web');
   await dialog.getByRole('button', { name: 'Delete' }).click();
   await page.getByText('Service web deleted').waitFor();
+});
+
+journey('a plugin is called, and taken off, on several boards at once; one is left out', there, async ({ page, cloud }) => {
+  await stage.board('mole');
+  await cloud.post('/v2/plugins', { name: 'greeter', language: 'python', mode: 'sync', source: 'def main(params, api):\n    return {"hello": params.get("to", "all")}\n' });
+  for (const board of ['harbour', 'mole']) await cloud.command('PUT', `/v2/boards/${board}/plugins/greeter`, {});
+  await page.goto('/ui/plugins/greeter');
+  await page.getByRole('button', { name: 'On its boards' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('2 boards chosen').waitFor();
+  await dialog.getByRole('button', { name: 'As JSON' }).click();
+  await dialog.getByLabel('Parameters').last().fill('{"to": "the harbour"}');
+  await dialog.getByRole('button', { name: 'Call' }).click();
+  const row = (board: string) => page.getByRole('row', { name: new RegExp(`Call plugin greeter.*${board}.*Succeeded`) });
+  for (const board of ['harbour', 'mole']) await row(board).waitFor();
+  const { items } = await cloud.get('/v2/operations');
+  const called = items.findLast((one: Answer) => one.method === 'PluginCall');
+  expect((await cloud.get(`/v2/operations/${called.id}`)).result).toMatchObject({ hello: 'the harbour' });
+
+  await page.goto('/ui/plugins/greeter');
+  await page.getByRole('button', { name: 'On its boards' }).click();
+  await dialog.getByLabel('What to do').selectOption({ label: 'Remove from the boards' });
+  await dialog.getByText('its code is removed from it').waitFor();
+  await dialog.getByRole('checkbox', { name: /harbour/ }).uncheck();
+  await dialog.getByText('1 board chosen').waitFor();
+  await dialog.getByRole('button', { name: 'Remove from the boards' }).click();
+  await page.getByRole('row', { name: /Remove plugin greeter.*mole.*Succeeded/ }).waitFor();
+  expect((await cloud.get('/v2/boards/harbour/plugins')).items.map((one: Answer) => one.name)).toContain('greeter');
+});
+
+journey('a service is opened, restored and closed on several boards at once', there, async ({ page, cloud }) => {
+  await stage.board('jetty');
+  const before = (await cloud.get('/v2/boards')).items.filter((one: Answer) => one.status === 'online').length;
+  await cloud.post('/v2/services', { name: 'door', port: (local.address() as AddressInfo).port });
+  const dialog = page.getByRole('dialog');
+  const act = async (label: string): Promise<void> => {
+    await page.goto('/ui/services');
+    await page.getByRole('button', { name: 'Actions: door' }).click();
+    await page.getByRole('menuitem', { name: 'On its boards' }).click();
+    await dialog.getByLabel('What to do').selectOption({ label });
+    if (label === 'Open') for (const board of ['harbour', 'jetty']) await dialog.getByRole('checkbox', { name: board }).check();
+    await dialog.getByText('2 boards chosen').waitFor();
+    await dialog.locator('footer').getByRole('button', { name: label }).click();
+    await dialog.waitFor({ state: 'detached' });
+    const done = { Open: 'Open service', Restore: 'Restore service', Close: 'Close service' }[label];
+    for (const board of ['harbour', 'jetty']) await page.getByRole('row', { name: new RegExp(`${done} door.*${board}.*Succeeded`) }).waitFor();
+  };
+  for (const label of ['Open', 'Restore', 'Close']) await act(label);
+  expect(before).toBeGreaterThan(1);
+  expect((await cloud.get('/v2/boards/jetty/services')).items).toEqual([]);
 });
 
 journey('a fleet is made, filled, emptied with a way back, and deleted', there, async ({ page, cloud }) => {
