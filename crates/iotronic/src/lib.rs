@@ -5,6 +5,7 @@
 //! → `store`, and `boards` / `ingress` towards the boards. `tasks` are reconcilers. `serve` puts it all together.
 
 pub mod app;
+pub mod backup;
 pub mod boards;
 pub mod cloud;
 pub mod cloud_keys;

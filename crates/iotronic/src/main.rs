@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use iotronic::identity::reset;
-use iotronic::{cloud_keys, http, import, serve, settings, tls};
+use iotronic::{backup, cloud_keys, http, import, serve, settings, tls};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -33,6 +33,10 @@ enum Command {
     },
     /// Bring boards, plugins and services from a cloud of upstream's.
     Import(import::Arguments),
+    /// Put all that a cloud is into one file, while it runs or not.
+    Backup(backup::Backup),
+    /// Make a cloud out of such a file, in an empty folder.
+    Restore(backup::Restore),
     /// Give a user of a stopped cloud a new password.
     ResetPassword(reset::Arguments),
     /// Give a stopped cloud a new key, which its boards follow.
@@ -49,6 +53,12 @@ fn main() -> ExitCode {
         }
         Command::Import(arguments) => import::run(&arguments, &mut std::io::stdout().lock())
             .map_err(|error| error.to_string()),
+        Command::Backup(arguments) => backup::run_backup(&arguments, &mut std::io::stdout().lock())
+            .map_err(|error| error.to_string()),
+        Command::Restore(arguments) => {
+            backup::run_restore(&arguments, &mut std::io::stdout().lock())
+                .map_err(|error| error.to_string())
+        }
         Command::ResetPassword(arguments) => {
             reset::run(&arguments, &mut std::io::stdout().lock()).map_err(|error| error.to_string())
         }

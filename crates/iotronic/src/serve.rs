@@ -274,6 +274,7 @@ impl Serving {
             doors.abort();
         }
         self.tasks.finish(rest()).await;
+        self.cloud.sign_in.tell_counts(&self.cloud.store);
         // What is not signed now is signed at the next start.
         if let Err(error) = looks::flush(&self.cloud).await {
             tracing::warn!(%error, "some counts of reads were lost");

@@ -64,6 +64,11 @@ pub enum Error {
     /// Another process works on this folder.
     #[error("{} is in use by another process; stop it first or choose another folder", .0.display())]
     Locked(PathBuf),
+    /// A restore into this folder did not come to its end.
+    #[error(
+        "a restore into {} has not ended; wait for it, or empty the folder and restore again", .0.display()
+    )]
+    HalfRestored(PathBuf),
     /// The folder or a file in it cannot be used.
     #[error("cannot use {}: {source}", path.display())]
     Folder {
@@ -152,6 +157,7 @@ impl Error {
             | Self::Conflict(_)
             | Self::OverQuota { .. }
             | Self::Locked(_)
+            | Self::HalfRestored(_)
             | Self::Newer { .. } => Kind::Conflict,
             Self::Refused(refusal) => refusal.kind(),
             Self::Busy | Self::Exhausted(_) => Kind::Exhausted,

@@ -11,6 +11,7 @@
 
 pub mod audit;
 pub mod author;
+pub mod backup;
 pub mod boards;
 pub mod claims;
 pub mod contributions;
@@ -41,5 +42,5 @@ mod writer;
 pub use error::{Error, Refusal};
 pub use page::{Direction, Page};
 pub use sql::Reader;
-pub use store::{Faults, Options, Store};
+pub use store::{Faults, Options, RESTORING, Store};
 pub use tx::Tx;

@@ -28,7 +28,7 @@ const LEDGER: &str =
 /// Brings the database to the newest schema.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<(), Error> {
     let applied = version(connection).map_err(Error::sql("read the schema version"))?;
-    let known = MIGRATIONS.last().map_or(0, |(version, _)| *version);
+    let known = newest();
     if applied > known {
         return Err(Error::Newer { found: applied, known });
     }
@@ -36,6 +36,11 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), Error> {
         apply(connection, *version, text).map_err(Error::sql("apply a schema migration"))?;
     }
     Ok(())
+}
+
+/// The newest version that is known here.
+pub(crate) fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |(version, _)| *version)
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<i64> {

@@ -24,7 +24,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
-const DATABASE: &str = "cloud.db";
+pub(crate) const DATABASE: &str = "cloud.db";
+/// A folder in the store's that says that a restore into it has not ended.
+pub const RESTORING: &str = ".restoring";
 const LOCK: &str = "lock";
 /// How long a statement waits for a lock of the database before it fails; only checkpoints can hold one.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
@@ -95,6 +97,9 @@ impl Store {
     pub async fn open(dir: &Path, options: Options) -> Result<Self, Error> {
         std::fs::create_dir_all(dir).map_err(folder(dir))?;
         let lock = lock(dir)?;
+        if dir.join(RESTORING).exists() {
+            return Err(Error::HalfRestored(dir.to_owned()));
+        }
         let file = dir.join(DATABASE);
         open_private(&file)?;
         let mut connection = connect(&file)?;

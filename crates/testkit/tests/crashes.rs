@@ -18,7 +18,7 @@ const KILLS: u32 = 12;
 /// Most commands that wait at one time, so that a long run does not outgrow the history.
 const OUTSTANDING: usize = 40;
 /// Appends its parameter to a file in one write, after a moment in which it can be killed.
-const APPEND: &str = "
+pub(crate) const APPEND: &str = "
 import os, time
 def main(params):
     time.sleep(0.02)
@@ -41,10 +41,10 @@ fn below(state: &mut u32, bound: u32) -> u32 {
 }
 
 /// One user who gives commands all the time and remembers which were acknowledged.
-struct Giver<'a> {
-    client: Client,
-    board: &'a Board,
-    file: &'a Path,
+pub(crate) struct Giver<'a> {
+    pub(crate) client: Client,
+    pub(crate) board: &'a Board,
+    pub(crate) file: &'a Path,
 }
 
 impl Giver<'_> {
@@ -73,7 +73,8 @@ impl Giver<'_> {
         self.client.get::<api::Page<Value>>(path).map_or(0, |page| page.items.len())
     }
 
-    fn go_on(&self, stop: &AtomicBool) -> BTreeMap<String, OperationId> {
+    /// Goes on until it is stopped; gives what was acknowledged.
+    pub(crate) fn go_on(&self, stop: &AtomicBool) -> BTreeMap<String, OperationId> {
         let mut acknowledged = BTreeMap::new();
         for number in 0.. {
             if stop.load(Ordering::Relaxed) {

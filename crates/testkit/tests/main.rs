@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod audit;
+mod backup;
 mod bad_input;
 mod boards;
 mod cli;

@@ -41,6 +41,16 @@ impl Endpoint for TcpStream {
     }
 }
 
+impl Endpoint for Box<dyn Endpoint> {
+    fn prepare(&mut self) {
+        (**self).prepare();
+    }
+
+    fn abort(&mut self) {
+        (**self).abort();
+    }
+}
+
 impl Endpoint for UnixStream {}
 impl Endpoint for DuplexStream {}
 

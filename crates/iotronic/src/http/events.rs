@@ -207,6 +207,13 @@ impl Follower {
                 let data = json!({ "after": self.after, "oldest": oldest }).to_string();
                 sse::push(&mut frames, None::<i64>, "gap", &data);
             }
+            let last = events::last_seq(&self.cloud.store);
+            if self.after > last {
+                // The cloud was restored as it was before: numbers go on from there.
+                let data = json!({ "after": self.after, "oldest": oldest, "newest": last });
+                sse::push(&mut frames, None::<i64>, "gap", &data.to_string());
+                self.after = last;
+            }
         }
         Some(frames)
     }

@@ -15,6 +15,7 @@ pub mod sessions;
 pub mod sign_in;
 pub mod throttle;
 pub mod tokens;
+mod told;
 
 pub use bootstrap::{Error as BootstrapError, bootstrap};
 pub use keystone::Keystone;

@@ -10,6 +10,7 @@ use crate::identity::revoked::Revoked;
 use crate::identity::sessions::last_moment;
 use crate::identity::throttle::Throttle;
 use crate::identity::tokens::{Bad, Method, Statement, Tokens};
+use crate::identity::told::Told;
 use crate::settings::Roles;
 use base::secret::{self, Secret};
 use base64::Engine as _;
@@ -37,6 +38,7 @@ pub struct SignIn(Arc<Inner>);
 struct Inner {
     passwords: Passwords,
     throttle: Throttle,
+    told: Told,
     grants: Grants,
     revoked: Revoked,
     prolonged: Prolonged,
@@ -169,6 +171,11 @@ impl SignIn {
         self.0.changes.subscribe()
     }
 
+    /// Writes into the audit how often people signed in or were refused since the last time, beyond what is told already.
+    pub fn tell_counts(&self, store: &Store) {
+        self.0.told.flush(store);
+    }
+
     fn tell(&self) {
         self.0.changes.send_modify(|count| *count = count.wrapping_add(1));
     }
@@ -249,11 +256,12 @@ impl SignIn {
             return Ok((tokens.make(&said), said));
         };
         let (Named::Id(label) | Named::Name(label)) = who;
-        self.may_try(label, attempt)?;
+        self.may_try(store, label, attempt)?;
         match keystone.by_password(store, (who, &password), scope, attempt.now).await {
-            Err(Refused::Wrong) => self.wrong(label, attempt),
+            Err(Refused::Wrong) => self.wrong(store, label, attempt),
             Ok(begun) => {
                 self.0.throttle.succeeded(label, attempt.address);
+                self.0.told.done(store, &begun.1, attempt);
                 Ok(begun)
             }
             error => error,
@@ -295,15 +303,15 @@ impl SignIn {
         attempt: Attempt,
     ) -> Result<Statement, Refused> {
         let (Named::Id(label) | Named::Name(label)) = who;
-        self.may_try(label, attempt)?;
+        self.may_try(store, label, attempt)?;
         let user = user(store, who).await?.filter(|user| user.enabled);
         let hash = user.as_ref().map(|user| user.password_hash.clone());
         let right = self.0.passwords.verify(password, hash).await?;
         let Some(user) = user.filter(|_| right) else {
-            return self.wrong(label, attempt);
+            return self.wrong(store, label, attempt);
         };
         let Some(project) = project(store, &user.id, scope).await? else {
-            return self.wrong(label, attempt);
+            return self.wrong(store, label, attempt);
         };
         let said = attempt.statement(Method::Password, user.id, project, None);
         self.finish(store, said, label, attempt).await
@@ -321,7 +329,7 @@ impl SignIn {
         attempt: Attempt,
     ) -> Result<Statement, Refused> {
         let (WhichCredential::Id(label) | WhichCredential::Of(_, label)) = which;
-        self.may_try(label, attempt)?;
+        self.may_try(store, label, attempt)?;
         let credential = credential(store, which).await?;
         let right = match credential.as_ref().map(|credential| credential.secret_hash.as_str()) {
             Some(hash) if hash.starts_with(MADE_HERE) => {
@@ -331,7 +339,7 @@ impl SignIn {
             None => false,
         };
         let Some(credential) = credential.filter(|_| right) else {
-            return self.wrong(label, attempt);
+            return self.wrong(store, label, attempt);
         };
         let CredentialRow { id, user, project, .. } = credential;
         let said = attempt.statement(Method::Credential, user, project, Some(id));
@@ -365,16 +373,18 @@ impl SignIn {
         self.grant(store, &said, attempt.now).await?.map(|_| said).ok_or(Refused::Wrong)
     }
 
-    fn may_try(&self, label: &str, attempt: Attempt) -> Result<(), Refused> {
-        match self.0.throttle.must_wait(label, attempt.address, attempt.now) {
-            Some(wait) => Err(Refused::Wait(wait)),
-            None => Ok(()),
-        }
+    fn may_try(&self, store: &Store, label: &str, attempt: Attempt) -> Result<(), Refused> {
+        let Some(wait) = self.0.throttle.must_wait(label, attempt.address, attempt.now) else {
+            return Ok(());
+        };
+        self.0.told.refused(store, &shown(label), attempt);
+        Err(Refused::Wait(wait))
     }
 
-    fn wrong<T>(&self, label: &str, attempt: Attempt) -> Result<T, Refused> {
+    fn wrong<T>(&self, store: &Store, label: &str, attempt: Attempt) -> Result<T, Refused> {
         self.0.throttle.failed(label, attempt.address, attempt.now);
-        let shown: String = label.chars().take(MAX_LABEL).collect();
+        let shown = shown(label);
+        self.0.told.refused(store, &shown, attempt);
         tracing::warn!(user = shown, address = ?attempt.address, "somebody did not sign in");
         Err(Refused::Wrong)
     }
@@ -387,13 +397,19 @@ impl SignIn {
         attempt: Attempt,
     ) -> Result<Statement, Refused> {
         match self.grant(store, &said, attempt.now).await? {
-            None => self.wrong(label, attempt),
+            None => self.wrong(store, label, attempt),
             Some(_) => {
                 self.0.throttle.succeeded(label, attempt.address);
+                self.0.told.done(store, &said, attempt);
                 Ok(said)
             }
         }
     }
+}
+
+/// As much of a name as is logged.
+fn shown(label: &str) -> String {
+    label.chars().take(MAX_LABEL).collect()
 }
 
 /// The hash to store of a secret that the cloud made.

@@ -104,6 +104,70 @@ fn entry(verb: &'static str, place: &Place, id: Uuid, mut detail: serde_json::Va
     Entry::new(verb, "service", place.service).of(&place.project).with(detail)
 }
 
+/// A connection by an upstream board's tunnel, with its session: it ends when the tunnel lets it go.
+pub(super) struct Carried {
+    client: Metered,
+    session: Session,
+}
+
+impl Carried {
+    pub(super) fn new(client: TcpStream, mut session: Session) -> Self {
+        session.ends("done");
+        Self { client: Metered::new(client, session.meter()), session }
+    }
+}
+
+impl Endpoint for Carried {
+    fn prepare(&mut self) {
+        self.client.prepare();
+    }
+
+    fn abort(&mut self) {
+        self.session.ends("reset");
+        self.client.abort();
+    }
+}
+
+impl AsyncRead for Carried {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.client).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Carried {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.client).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.client).poll_write_vectored(cx, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.client.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.client).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.client).poll_shutdown(cx)
+    }
+}
+
 /// A client's connection that counts.
 pub(super) struct Metered {
     client: TcpStream,

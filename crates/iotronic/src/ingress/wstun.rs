@@ -3,10 +3,13 @@
 //! Invariant: a port is given to nobody but for an exposure of a legacy board that is connected now, and where the client
 //! says which board it is, to that board only. The client proves nothing: that is upstream's protocol.
 
+use super::session::{Carried, Session};
 use crate::boards::Boards;
 use model::service::ExposureState;
 use store::exposures::{self, ExposureRow};
-use tunnel::wstun::{Allowed, Denied, Policy, Request};
+use tokio::net::TcpStream;
+use tunnel::Endpoint;
+use tunnel::wstun::{Allowed, Denied, Policy, Request, Visit};
 
 /// The policy.
 pub(crate) struct Allow {
@@ -20,6 +23,20 @@ impl Policy for Allow {
             tracing::warn!(peer = %request.peer, port = %request.port, board = request.board, reason = denied.reason, legacy = true, "refused a tunnel");
         }
         judged.map(|()| Allowed::Bind)
+    }
+
+    async fn admit(&self, visit: Visit, client: TcpStream) -> Option<Box<dyn Endpoint>> {
+        let store = self.boards.store();
+        let port = visit.port.get();
+        let exposure = exposures::by_public_port(store, port).await.ok().flatten()?;
+        let session = Session::begin(store, &super::place(&exposure, port), visit.from.ip());
+        match session {
+            Ok(session) => Some(Box::new(Carried::new(client, session))),
+            Err(error) => {
+                tracing::warn!(%error, port, legacy = true, "a connection cannot be written into the audit and was turned away");
+                None
+            }
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Signs heads of the audit: after so many rows, or after so long when there is any. And writes the counts of reads.
+//! Signs heads of the audit: after so many rows, or after so long when there is any. And writes the counts of reads and of
+//! those who signed in.
 
 use crate::app::{audit, looks};
 use crate::cloud::Cloud;
@@ -32,6 +33,7 @@ async fn step(
 ) -> Result<(), store::Error> {
     if flushed.elapsed() >= FLUSH {
         *flushed = Instant::now();
+        cloud.sign_in.tell_counts(&cloud.store);
         looks::flush(cloud).await?;
     }
     let set = cloud.settings.audit;

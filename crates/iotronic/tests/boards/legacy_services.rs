@@ -124,3 +124,37 @@ async fn a_board_opens_the_port_of_its_own_service_and_no_other() {
     let refused = client(cloud, service, port, Some(rod.id)).connect().await.err().unwrap();
     assert!(refused.to_string().contains("403"), "the board is away: {refused}");
 }
+
+#[tokio::test]
+async fn a_session_over_an_upstream_boards_tunnel_is_told_with_its_bytes_and_where_it_came_from() {
+    let world = open_world().await;
+    let rod = Rod::online(&world, "lamp", willing()).await;
+    let exposure = expose(&world, rod.id, "shout").await;
+    let (cloud, service) = (world.upstream().wstun, shouting_service().await);
+    let mut client = client(cloud, service, exposure.public_port.unwrap(), Some(rod.id));
+    let control = client.connect().await.unwrap();
+    let running = tokio::spawn(async move { client.serve(control).await.to_string() });
+    eventually("bytes pass", || shout(public(&exposure), "hello")).await;
+    let rows = async |verb: &str| {
+        let which = store::audit::Which { verb: Some(verb.into()), ..Default::default() };
+        let filter = store::audit::Filter { which, limit: 100, ..Default::default() };
+        store::audit::rows(world.store(), None, &filter).await.unwrap()
+    };
+    let ended = eventually("the end is told", || async {
+        world.store().flush().await.unwrap();
+        let done = rows("service:disconnect").await.into_iter().find(|row| row.outcome == "done");
+        done.ok_or("not yet")
+    })
+    .await;
+    let detail: Value = serde_json::from_str(&ended.detail).unwrap();
+    assert_eq!((&detail["sent"], &detail["received"]), (&json!(5), &json!(5)), "{detail}");
+    assert_eq!((&detail["board"], &detail["legacy"]), (&json!(rod.id), &json!(true)), "{detail}");
+    assert_eq!(ended.subject, exposure.service.to_string());
+    let begun = rows("service:connect").await.into_iter().find(|row| {
+        let begun: Value = serde_json::from_str(&row.detail).unwrap();
+        begun["session"] == detail["session"]
+    });
+    let begun = begun.unwrap();
+    assert!(begun.known.iter().any(|known| known.field == "address" && known.value == "127.0.0.1"));
+    running.abort();
+}

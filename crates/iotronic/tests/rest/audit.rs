@@ -200,3 +200,79 @@ async fn the_address_of_who_changed_rights_stands_beside_the_chain() {
     assert_eq!(row["known"][0]["value"], "192.0.2.9");
     assert_eq!(row["known"][0]["person"], json!(owner.user));
 }
+
+#[tokio::test]
+async fn who_signs_in_and_who_is_refused_is_told_and_guessing_fills_no_log() {
+    let world = World::start().await;
+    let admin = world.somebody(&world.project, Role::Admin).await;
+    let ask = async |user: &str, password: &str| {
+        let identity = json!({
+            "methods": ["password"],
+            "password": { "user": { "name": user, "domain": { "id": "default" }, "password": password } }
+        });
+        let body = json!({ "auth": { "identity": identity } });
+        let path = "/identity/v3/auth/tokens";
+        world.send(request(None, Method::POST, path, Some(body), &[])).await.status.as_u16()
+    };
+    for _ in 0..3 {
+        assert_eq!(ask("admin", &world.password).await, 201);
+    }
+    for number in 0..300 {
+        let status = ask(&format!("guess-{number}"), "wrong").await;
+        assert!([401, 429].contains(&status), "{status}");
+    }
+    for _ in 0..20 {
+        ask("admin", "wrong").await;
+    }
+    world.cloud().store.flush().await.unwrap();
+    let verb = "verb=user:sign_in";
+    let at_once = rows(&world, &admin, verb).await;
+    world.cloud().sign_in.tell_counts(&world.cloud().store);
+    world.cloud().store.flush().await.unwrap();
+    let all = rows(&world, &admin, verb).await;
+    let with = |rows: &[Value], outcome: &str| -> (usize, u64) {
+        let found = rows.iter().filter(|row| row["outcome"] == outcome);
+        let times = found.map(|row| {
+            let detail = row["detail"].as_str().map(|text| serde_json::from_str(text).unwrap());
+            let detail: Value = detail.unwrap_or_else(|| row["detail"].clone());
+            detail["times"].as_u64().unwrap()
+        });
+        let times: Vec<u64> = times.collect();
+        (times.len(), times.iter().sum())
+    };
+    assert_eq!(with(&at_once, "done"), (1, 1));
+    assert_eq!(with(&all, "done"), (2, 3));
+    // A hundred sorts and the rest together, each once at once and once for the others.
+    assert!(with(&all, "refused").0 <= 202, "{:?}", with(&all, "refused"));
+    assert_eq!(with(&all, "refused").1, 320);
+    // A name that was typed is kept where it can be erased.
+    let text = serde_json::to_string(&export(&world, &admin).await).unwrap();
+    assert!(text.contains("guess-1"));
+    let erase = json!({ "value": "guess-1" });
+    world.post(&admin, "/v2/audit/erase", erase).await.expect(200);
+    let text = serde_json::to_string(&export(&world, &admin).await).unwrap();
+    assert!(!text.contains("\"guess-1\""));
+}
+
+#[tokio::test]
+async fn what_is_made_of_plugins_and_services_is_told() {
+    let world = World::start().await;
+    let owner = world.owner().await;
+    let plugin = json!({ "name": "p", "language": "python", "mode": "async", "source": "x" });
+    world.post(&owner, "/v2/plugins", plugin).await.expect(201);
+    world.patch(&owner, "/v2/plugins/p", json!({ "source": "y" })).await.expect(200);
+    world.delete(&owner, "/v2/plugins/p").await.expect(204);
+    world
+        .post(&owner, "/v1/services", json!({ "name": "s-1", "port": "80", "protocol": "TCP" }))
+        .await;
+    world.patch(&owner, "/v2/services/s-1", json!({ "port": 81 })).await.expect(200);
+    world.delete(&owner, "/v2/services/s-1").await.expect(204);
+    for noun in ["plugin", "service"] {
+        let told = rows(&world, &owner, &format!("verb={noun}:*")).await;
+        let mut verbs: Vec<&str> = told.iter().map(|row| row["verb"].as_str().unwrap()).collect();
+        verbs.sort_unstable();
+        let wanted = ["create", "delete", "update"].map(|verb| format!("{noun}:{verb}"));
+        assert_eq!(verbs, wanted);
+        assert!(told.iter().all(|row| row["actor"] == json!(owner.user)));
+    }
+}

@@ -9,6 +9,7 @@
 )]
 
 mod audit;
+mod backup;
 mod bookings;
 mod commands;
 mod cors;

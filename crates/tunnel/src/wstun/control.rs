@@ -4,6 +4,7 @@
 //! Not here: the handshake, data sockets.
 
 use std::future::pending;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use websocket::{Activity, CloseReason, Liveness, Message, Reader, Step, WebSocke
 use super::ports::PortGuard;
 use super::request::ConnectionId;
 use super::server::{Client, Hall};
+use super::terms::Visit;
 use super::waiting::ControlId;
 use super::{FAREWELL, FLUSH_WITHIN, tune};
 
@@ -85,7 +87,7 @@ struct Control<'a, S> {
 /// What a control socket waits for.
 enum Event {
     Message(Result<Message, websocket::Error>),
-    Client(TcpStream, OwnedSemaphorePermit),
+    Client(TcpStream, SocketAddr, OwnedSemaphorePermit),
     Flushed(Result<(), websocket::Error>),
     Time,
     Contested,
@@ -131,8 +133,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Control<'_, S> {
         let has_room = self.writer.pending() < UNSENT_MAX;
         tokio::select! {
             message = self.reader.next(), if has_room => Event::Message(message),
-            (stream, place) = accept(self.listener, &self.places), if has_room => {
-                Event::Client(stream, place)
+            (stream, from, place) = accept(self.listener, &self.places), if has_room => {
+                Event::Client(stream, from, place)
             }
             flushed = self.writer.flush(), if self.unflushed_since.is_some() => {
                 Event::Flushed(flushed)
@@ -152,7 +154,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Control<'_, S> {
                 self.take(message?)?;
                 self.guard.defend();
             }
-            Event::Client(stream, place) => self.announce(stream, place, now),
+            Event::Client(stream, from, place) => self.announce(stream, from, place, now),
             Event::Flushed(flushed) => {
                 flushed?;
                 self.unflushed_since = None;
@@ -174,13 +176,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Control<'_, S> {
         Ok(())
     }
 
-    fn announce(&mut self, stream: TcpStream, place: OwnedSemaphorePermit, now: Instant) {
+    fn announce(
+        &mut self,
+        stream: TcpStream,
+        from: SocketAddr,
+        place: OwnedSemaphorePermit,
+        now: Instant,
+    ) {
         // Fails only on a connection that is already gone, which its data socket will find.
         let _ = tune(&stream);
         let mut random = [0; 16];
         getrandom::fill(&mut random).expect("the operating system provides randomness");
         let id = ConnectionId::from_random(random);
-        let client = Client { stream, cut: Arc::clone(self.guard.cut()), place };
+        let visit = Visit { port: self.guard.port(), from };
+        let client = Client { stream, visit, cut: Arc::clone(self.guard.cut()), place };
         let until = now + self.hall.settings.claim_within;
         self.hall.waiting().put(self.id, id, until, client);
         self.writer.feed_text(&id.notice());
@@ -223,14 +232,14 @@ impl<S> Drop for Control<'_, S> {
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> (TcpStream, OwnedSemaphorePermit) {
+) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
     let Ok(place) = Arc::clone(places).acquire_owned().await else {
         // Never closed.
         return pending().await;
     };
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, place),
+            Ok((stream, from)) => return (stream, from, place),
             Err(error) => {
                 tracing::warn!(%error, "a public port cannot take a client");
                 tokio::time::sleep(ACCEPT_PAUSE).await;

@@ -43,7 +43,7 @@ pub use control::ControlEnded;
 pub use pump::{Moved, PumpError};
 pub use request::{Claim, ConnectionId, RequestError, Wish};
 pub use server::Server;
-pub use terms::{Allowed, Denied, Policy, Request, ServeError, Served, Settings, Stats};
+pub use terms::{Allowed, Denied, Policy, Request, ServeError, Served, Settings, Stats, Visit};
 
 /// The WebSocket subprotocol of both kinds of sockets.
 pub const SUBPROTOCOL: &str = "tunnel-protocol";

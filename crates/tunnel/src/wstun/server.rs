@@ -22,14 +22,16 @@ use super::http::{self, Head};
 use super::ports::{Cut, PortGuard, Ports};
 use super::pump::{Start, pump};
 use super::request::{ConnectionId, Wish};
-use super::terms::{Allowed, Policy, Request, ServeError, Served, Settings, Stats};
+use super::terms::{Allowed, Policy, Request, ServeError, Served, Settings, Stats, Visit};
 use super::waiting::{ControlId, Waiting};
 use super::{FAREWELL, MOST_CONTROL, MOST_DATA};
+use crate::Endpoint;
 
 /// A client that waits.
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) stream: TcpStream,
+    pub(super) visit: Visit,
     pub(super) cut: Arc<Cut>,
     /// Its place among those that may wait.
     pub(super) place: OwnedSemaphorePermit,
@@ -103,12 +105,10 @@ impl<P: Policy> Server<P> {
                 drop((listener, guard, permit));
                 Ok(Served::Control { request, ended })
             }
-            Ok(Ok(Entered::Data { socket, client, permit })) => {
-                let Client { stream, cut, place } = client;
-                drop(place);
+            Ok(Ok(Entered::Data { socket, client, cut, permit })) => {
                 let linger = self.hall.settings.linger;
                 let _carried = cut.carry();
-                let moved = pump(socket, stream, Start::WhenHeard, linger, cut.made()).await;
+                let moved = pump(socket, client, Start::WhenHeard, linger, cut.made()).await;
                 drop(permit);
                 Ok(Served::Data(moved?))
             }
@@ -218,8 +218,13 @@ impl<P: Policy> Server<P> {
         let Ok(permit) = Arc::clone(&self.hall.connections).try_acquire_owned() else {
             return upgrade.refuse(503, "too many data sockets; try later".into()).await;
         };
+        let Client { stream, visit, cut, place } = client;
+        let Some(client) = self.policy.admit(visit, stream).await else {
+            return upgrade.refuse(503, "the client was turned away".into()).await;
+        };
+        drop(place);
         let socket = upgrade.switch(MOST_DATA).await?;
-        Ok(Entered::Data { socket, client, permit })
+        Ok(Entered::Data { socket, client, cut, permit })
     }
 }
 
@@ -235,7 +240,8 @@ enum Entered<S> {
     },
     Data {
         socket: WebSocket<S>,
-        client: Client,
+        client: Box<dyn Endpoint>,
+        cut: Arc<Cut>,
         permit: OwnedSemaphorePermit,
     },
 }

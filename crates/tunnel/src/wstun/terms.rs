@@ -8,11 +8,12 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use websocket::handshake::HandshakeError;
 
 use super::control::ControlEnded;
 use super::pump::{Moved, PumpError};
+use crate::Endpoint;
 
 /// Behaviour and bounds of a server.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +59,15 @@ pub struct Request {
     pub peer: SocketAddr,
 }
 
+/// A client of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Visit {
+    /// The public port.
+    pub port: NonZeroU16,
+    /// Where the client comes from.
+    pub from: SocketAddr,
+}
+
 /// Permission, and how the port is opened.
 #[derive(Clone, Debug)]
 pub enum Allowed {
@@ -79,6 +89,17 @@ pub struct Denied {
 pub trait Policy: Send + Sync + 'static {
     /// Asked once for each control socket, within the deadline of its handshake.
     fn allow(&self, request: &Request) -> impl Future<Output = Result<Allowed, Denied>> + Send;
+
+    /// Asked once for each client of a port, when its data socket has come: the client as it is to be carried, or none to turn
+    /// it away. What is given is dropped when the connection is over.
+    fn admit(
+        &self,
+        visit: Visit,
+        client: TcpStream,
+    ) -> impl Future<Output = Option<Box<dyn Endpoint>>> + Send {
+        let _ = visit;
+        async move { Some(Box::new(client) as Box<dyn Endpoint>) }
+    }
 }
 
 /// What a connection was, now that it has ended in order.
