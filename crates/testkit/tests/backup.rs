@@ -51,11 +51,21 @@ fn a_cloud_that_was_lost_comes_back_from_a_backup_and_no_command_is_done_twice()
     let refused = cloud_program(&["restore"], &world.data(), &backup).failed(1);
     assert!(refused.contains("not empty"), "{refused}");
     world.cloud_restart();
-    board.wait_online();
-    board.answers();
+    // Tokens of before are void: the test signs in anew.
+    let admin = testkit::administrator(world.url(), &world.trust(), &world.data());
+    let online = |name: &str| {
+        until(&format!("{name} to be online"), PATIENCE, || {
+            let row: Value = admin.get(&format!("/v2/boards/{name}")).map_err(|e| e.to_string())?;
+            if row["status"] == "online" { Ok(()) } else { Err(row["status"].to_string()) }
+        });
+    };
+    online("victim");
+    let operation = |id: model::OperationId| -> api::operations::Detail {
+        admin.get(&format!("/v2/operations/{id}?wait=20")).unwrap()
+    };
 
     let known = acknowledged.iter().filter_map(|(mark, id)| {
-        let found = world.admin().get::<api::operations::Detail>(&format!("/v2/operations/{id}"));
+        let found = admin.get::<api::operations::Detail>(&format!("/v2/operations/{id}"));
         found.ok().map(|_| (mark, *id))
     });
     let known: Vec<_> = known.collect();
@@ -63,7 +73,7 @@ fn a_cloud_that_was_lost_comes_back_from_a_backup_and_no_command_is_done_twice()
     assert!(known.len() < acknowledged.len(), "the backup is older than the end");
     for (mark, id) in &known {
         let detail = until(&format!("the end of {mark}"), PATIENCE, || {
-            let detail = world.operation(*id, 5);
+            let detail = operation(*id);
             if detail.operation.state.has_ended() { Ok(detail) } else { Err(format!("{detail:?}")) }
         });
         assert_eq!(detail.operation.state, State::Succeeded, "{detail:?}");
@@ -71,7 +81,8 @@ fn a_cloud_that_was_lost_comes_back_from_a_backup_and_no_command_is_done_twice()
     }
     // What waited for a board that was away is done once it is there.
     away.start();
-    let done = world.operation(reboot.id, 60);
+    online("away");
+    let done = operation(reboot.id);
     assert_eq!(done.operation.state, State::Succeeded, "{done:?}");
 
     let written = std::fs::read_to_string(&file).unwrap();
@@ -85,7 +96,7 @@ fn a_cloud_that_was_lost_comes_back_from_a_backup_and_no_command_is_done_twice()
         acknowledged.len(),
         known.len()
     );
-    let events: Value = world.admin().get("/v2/events?limit=1000").unwrap();
+    let events: Value = admin.get("/v2/events?limit=1000").unwrap();
     assert!(events.to_string().contains("cloud.restored"));
     let verified = world.s4t(&["audit", "verify"]).ok();
     assert!(verified.contains("rows"), "{verified}");
