@@ -6,7 +6,7 @@ use crate::app::{Error, claims, delegations};
 use crate::cloud::Cloud;
 use api::boards::Change;
 use model::delegation::Part;
-use model::{Kind, Timestamp};
+use model::{BoardId, Kind, ProjectId, Timestamp};
 use std::time::Duration;
 use store::boards::{self, Among, BoardChange, BoardRow, Borrower, Filter};
 use store::claims::NewClaim;
@@ -35,8 +35,19 @@ pub(super) async fn basis<'e>(
     what: &'static str,
     now: Timestamp,
 ) -> Result<Basis, Error> {
-    let Err(refused) = caller.may(&board.project, what) else { return Ok(Basis::Roles) };
-    let (user, board) = (&caller.principal().user, (board.id, &board.project));
+    basis_of(from, caller, (board.id, &board.project, part), what, now).await
+}
+
+/// The same of a board of which only this is known.
+pub(super) async fn basis_of<'e>(
+    from: impl Reader<'e>,
+    caller: &Caller,
+    (board, project, part): (BoardId, &ProjectId, Option<Part>),
+    what: &'static str,
+    now: Timestamp,
+) -> Result<Basis, Error> {
+    let Err(refused) = caller.may(project, what) else { return Ok(Basis::Roles) };
+    let (user, board) = (&caller.principal().user, (board, project));
     let reaching = store::delegations::reaching_board(from, user, board, part, now).await?;
     delegations::or_refused(refused, delegations::longest(caller, &reaching, what, now))
 }

@@ -261,7 +261,7 @@ async fn put(
     let mut inject = brought.inject.clone();
     let there = (board.id, inject.plugin.uuid);
     injections::put(tx, there.0, there.1, inject.on_boot).await?;
-    if order.delegation(tx, board).await?.is_some()
+    if order.delegation(tx, board.id, &board.project).await?.is_some()
         && let Some(row) = store::contributions::of(&mut *tx, board.id).await?
     {
         inject.plugin.limits = contributions::within(inject.plugin.limits, &row.said);

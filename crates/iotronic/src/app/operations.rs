@@ -104,11 +104,13 @@ impl Order {
     pub(super) async fn delegation(
         &self,
         tx: &mut Tx,
-        board: &BoardRow,
+        board: BoardId,
+        project: &ProjectId,
     ) -> Result<Option<DelegationId>, store::Error> {
         let Some(caller) = &self.by else { return Ok(None) };
         let now = tx.now();
-        let basis = super::boards::basis(tx, caller, (board, self.part), "board", now).await;
+        let of_board = (board, project, self.part);
+        let basis = super::boards::basis_of(tx, caller, of_board, "board", now).await;
         Ok(basis.map_err(|_| store::Error::NotFound { what: "board" })?.delegation())
     }
 
@@ -156,14 +158,14 @@ pub(super) async fn submit_part(
     main: Option<OperationId>,
 ) -> Result<OperationRow, store::Error> {
     // It may have been given up or moved since it was read.
-    let now = boards::by_id(&mut *tx, None, board.id).await?;
-    if now.status == Status::Decommissioned {
+    let (project, status) = boards::standing(&mut *tx, board.id).await?;
+    if status == Status::Decommissioned {
         return Err(store::Error::Conflict("the board is decommissioned; claim a new one".into()));
     }
-    let delegation = order.delegation(tx, &now).await?;
+    let delegation = order.delegation(tx, board.id, &project).await?;
     let new = NewOperation {
         id: OperationId::new(),
-        project: board.project.clone(),
+        project,
         board: board.id,
         method: call.method().word().to_owned(),
         arguments: Value::Array(call.arguments()),

@@ -170,6 +170,19 @@ pub async fn by_id<'e>(
     one(from, statement, WHAT, read).await
 }
 
+/// Whose a board is and where it stands, for who has its row and is not sure of these any more.
+///
+/// # Errors
+/// There is none.
+pub async fn standing<'e>(
+    from: impl Reader<'e>,
+    id: BoardId,
+) -> Result<(ProjectId, Status), Error> {
+    let text = "SELECT project, status FROM boards WHERE id = $1";
+    let statement = Statement::new("read where a board stands", text).bind(id);
+    one(from, statement, WHAT, |row| Ok((row.parse("project")?, row.parse("status")?))).await
+}
+
 /// The board of this key.
 ///
 /// # Errors

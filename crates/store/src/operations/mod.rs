@@ -15,7 +15,6 @@ pub use list::{
     Filter, HistoryRow, expired, history, list, next_deadline, open_by_state, open_for_board,
 };
 pub(crate) use moves::abandon_all;
-use moves::note;
 pub use moves::{advance, remark, request_cancel};
 pub use query::{QueryRecord, record_query};
 pub use trim::trim;
@@ -170,40 +169,77 @@ const SELECT_LIGHT: &str = "SELECT id, project, board, kind, method, 'null' AS a
      EXISTS (SELECT 1 FROM upstream_boards u WHERE u.board = operations.board AND u.legacy = 1) AS legacy \
      FROM operations WHERE 1 = 1";
 
-/// Stores a command.
+/// Stores a command; it is answered as it was stored, without being read again.
 ///
 /// # Errors
 /// There is no such board, or it has [`MAX_OPEN`] open commands already.
 pub async fn submit(tx: &mut Tx, new: NewOperation) -> Result<OperationRow, Error> {
-    let open = count_open(tx, new.board).await?;
+    let before = before(tx, new.board).await?;
     let now = tx.now();
+    let mut row = OperationRow {
+        id: new.id,
+        project: new.project,
+        board: new.board,
+        kind: Kind::Command,
+        method: new.method,
+        arguments: new.arguments,
+        state: State::Pending,
+        idempotent: new.idempotent,
+        created_by: new.created_by,
+        created_at: now,
+        deadline: new.deadline,
+        sent_at: None,
+        ended_at: None,
+        result: None,
+        fault: None,
+        attempts: 0,
+        cancel_requested: false,
+        subject: new.subject,
+        main: new.main,
+        delegation: new.delegation,
+        revision: 1,
+        legacy: before.legacy,
+    };
+    let at_once = new.start == Start::SentIfFirst && before.open == 0;
+    if at_once {
+        row = moves::next(row, &Event::Sent, now)?;
+    }
+    insert(tx, &row).await?;
+    moves::begun(tx, &row, now).await?;
+    tx.audit(begun(&row)).await?;
+    if at_once {
+        moves::tell(tx, &row, &Event::Sent, now).await?;
+    }
+    Ok(row)
+}
+
+async fn insert(tx: &mut Tx, row: &OperationRow) -> Result<(), Error> {
     let statement = Statement::new(
         "store an operation",
         "INSERT INTO operations (id, project, board, kind, method, arguments, state, idempotent, created_by, created_at, \
-         deadline, attempts, cancel_requested, subject, revision, main, delegation) \
-         VALUES ($1, $2, $3, 'command', $4, $5, 'pending', $6, $7, $8, $9, 0, 0, $10, 1, $11, $12)",
+         deadline, sent_at, attempts, cancel_requested, subject, revision, main, delegation) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
     )
-    .bind(new.id)
-    .bind(&new.project)
-    .bind(new.board)
-    .bind(new.method.as_str())
-    .bind(json(&new.arguments)?)
-    .bind(new.idempotent)
-    .bind(new.created_by.as_ref())
-    .bind(now)
-    .bind(new.deadline)
-    .bind(new.subject.as_ref().map(json).transpose()?)
-    .bind(new.main)
-    .bind(new.delegation);
+    .bind(row.id)
+    .bind(&row.project)
+    .bind(row.board)
+    .bind(row.kind.word())
+    .bind(row.method.as_str())
+    .bind(json(&row.arguments)?)
+    .bind(row.state.word())
+    .bind(row.idempotent)
+    .bind(row.created_by.as_ref())
+    .bind(row.created_at)
+    .bind(row.deadline)
+    .bind(row.sent_at)
+    .bind(row.attempts)
+    .bind(row.cancel_requested)
+    .bind(row.subject.as_ref().map(json).transpose()?)
+    .bind(row.revision)
+    .bind(row.main)
+    .bind(row.delegation);
     let done = tx.execute(statement).await;
-    done.map_err(|error| error.missing_as("board").duplicate_as(WHAT, "id"))?;
-    let row = get(&mut *tx, None, new.id).await?;
-    note(tx, &row, now, "").await?;
-    tx.audit(begun(&row)).await?;
-    if new.start == Start::SentIfFirst && open == 0 {
-        return advance(tx, new.id, &Event::Sent, now).await;
-    }
-    Ok(row)
+    done.map_err(|error| error.missing_as("board").duplicate_as(WHAT, "id")).map(|_| ())
 }
 
 /// A command in the audit: what was asked, without its arguments, which may hold secrets.
@@ -227,20 +263,31 @@ fn begun(row: &OperationRow) -> Entry {
     entry.or_by(row.created_by.as_ref()).origin(Origin::LeftOut).ending("accepted")
 }
 
-/// How many commands are open for a board, which leaves room for one more.
-async fn count_open(tx: &mut Tx, board: BoardId) -> Result<i64, Error> {
+/// What a new command finds at its board.
+struct Before {
+    /// Open commands.
+    open: i64,
+    legacy: bool,
+}
+
+/// What there is before a command; there is room for one more.
+async fn before(tx: &mut Tx, board: BoardId) -> Result<Before, Error> {
     let statement = Statement::new(
         "count open operations",
-        "SELECT COUNT(*) AS open FROM operations WHERE board = $1 AND state IN ('pending', 'running')",
+        "SELECT COUNT(*) AS open, \
+         EXISTS (SELECT 1 FROM upstream_boards u WHERE u.board = $1 AND u.legacy = 1) AS legacy \
+         FROM operations WHERE board = $1 AND state IN ('pending', 'running')",
     )
     .bind(board);
-    let open = one(&mut *tx, statement, WHAT, |row| row.int("open")).await?;
-    if open >= i64::from(MAX_OPEN) {
+    let read = |row: &Row| Ok(Before { open: row.int("open")?, legacy: row.yes("legacy")? });
+    let before = one(&mut *tx, statement, WHAT, read).await?;
+    if before.open >= i64::from(MAX_OPEN) {
         return Err(Error::Exhausted(format!(
-            "the board has {open} open commands, the most there may be; wait for them or cancel some"
+            "the board has {} open commands, the most there may be; wait for them or cancel some",
+            before.open
         )));
     }
-    Ok(open)
+    Ok(before)
 }
 
 /// The operation of this id.

@@ -20,9 +20,7 @@ pub async fn advance(
     event: &Event,
     now: Timestamp,
 ) -> Result<OperationRow, Error> {
-    let old = get(&mut *tx, None, id).await?;
-    let state = old.state.next(event).map_err(|invalid| Error::Conflict(invalid.0))?;
-    let row = moved(old, state, event, now);
+    let row = next(get(&mut *tx, None, id).await?, event, now)?;
     let statement = Statement::new(
         "move an operation",
         "UPDATE operations SET state = $1, sent_at = $2, ended_at = $3, result = $4, fault = $5, attempts = $6, \
@@ -37,12 +35,23 @@ pub async fn advance(
     .bind(row.revision)
     .bind(id);
     tx.execute(statement).await?;
-    note(tx, &row, now, &story(&row, event)).await?;
-    if row.state.has_ended() {
-        tx.ended(id);
-        tx.audit(ended(&row, event)).await?;
-    }
+    tell(tx, &row, event, now).await?;
     Ok(row)
+}
+
+/// The trace of a move that is stored.
+pub(super) async fn tell(
+    tx: &mut Tx,
+    row: &OperationRow,
+    event: &Event,
+    now: Timestamp,
+) -> Result<(), Error> {
+    note(tx, row, now, &story(row, event)).await?;
+    if row.state.has_ended() {
+        tx.ended(row.id);
+        tx.audit(ended(row, event)).await?;
+    }
+    Ok(())
 }
 
 /// The end of a command in the audit: by the board that answered, or by who withdrew it.
@@ -64,8 +73,13 @@ fn ended(row: &OperationRow, event: &Event) -> Entry {
     }
 }
 
-fn moved(mut row: OperationRow, state: State, event: &Event, now: Timestamp) -> OperationRow {
-    row.state = state;
+/// The operation after a move.
+pub(super) fn next(
+    mut row: OperationRow,
+    event: &Event,
+    now: Timestamp,
+) -> Result<OperationRow, Error> {
+    row.state = row.state.next(event).map_err(|invalid| Error::Conflict(invalid.0))?;
     row.revision = row.revision.saturating_add(1);
     match event {
         Event::Sent => {
@@ -78,10 +92,10 @@ fn moved(mut row: OperationRow, state: State, event: &Event, now: Timestamp) -> 
         | Event::Cancelled
         | Event::DeadlinePassed => {}
     }
-    if state.has_ended() {
+    if row.state.has_ended() {
         row.ended_at = Some(now);
     }
-    row
+    Ok(row)
 }
 
 fn story(row: &OperationRow, event: &Event) -> String {
@@ -157,10 +171,26 @@ pub(crate) async fn abandon_all(tx: &mut Tx, board: BoardId) -> Result<(), Error
     Ok(())
 }
 
-/// A line of history and an event.
+/// The trace of an operation's beginning, whatever it has come to by the same commit.
+pub(super) async fn begun(tx: &mut Tx, row: &OperationRow, at: Timestamp) -> Result<(), Error> {
+    step(tx, row, (1, State::Pending), at, "").await
+}
+
+/// The trace of where an operation stands.
 pub(super) async fn note(
     tx: &mut Tx,
     row: &OperationRow,
+    at: Timestamp,
+    text: &str,
+) -> Result<(), Error> {
+    step(tx, row, (row.revision, row.state), at, text).await
+}
+
+/// A line of history and an event.
+async fn step(
+    tx: &mut Tx,
+    row: &OperationRow,
+    (revision, state): (i64, State),
     at: Timestamp,
     text: &str,
 ) -> Result<(), Error> {
@@ -169,9 +199,9 @@ pub(super) async fn note(
         "INSERT INTO operation_history (operation, step, at, state, note) VALUES ($1, $2, $3, $4, $5)",
     )
     .bind(row.id)
-    .bind(row.revision)
+    .bind(revision)
     .bind(at)
-    .bind(row.state.word())
+    .bind(state.word())
     .bind(text);
     tx.execute(statement).await?;
     let body = if row.legacy {
@@ -179,6 +209,6 @@ pub(super) async fn note(
     } else {
         json!({ "board": row.board, "method": row.method, "subject": row.subject })
     };
-    let event = NewEvent::about(WHAT, row.state.word(), &row.project, row.id, body);
+    let event = NewEvent::about(WHAT, state.word(), &row.project, row.id, body);
     tx.event(event).await.map(|_| ())
 }
