@@ -166,7 +166,14 @@ async fn what_is_written_while_a_backup_is_made_is_in_it_whole_or_not_at_all() {
     let dir = folder.path().join("cloud");
     restore(&dir, &file).await.unwrap();
     let store = Store::open(&dir, Options::default()).await.unwrap();
-    let rows = store::services::list(&store, None, store::Page::default()).await.unwrap();
+    let rows = store::services::list(
+        &store,
+        None,
+        &store::services::Filter::default(),
+        store::Page::default(),
+    )
+    .await
+    .unwrap();
     assert!(rows.len() > acknowledged, "{} of {acknowledged}", rows.len());
     // Each has its event and its row in the audit, or is not there.
     let events = store::events::after(&store, None, 0, 1000).await.unwrap();
