@@ -71,6 +71,24 @@ journey('a terminal answers, follows the window, keeps Ctrl-C for the shell, and
   await answers(page, 'echo again-$((1+2))', 'again-3');
 });
 
+journey('what a terminal shows is copied, and what was copied is pasted into its shell', there, async ({ page, context }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await open(page);
+  await answers(page, 'echo word-$((40+2))', 'word-42');
+  const line = screen(page).getByText(/^word-42/).first();
+  // The terminal's own layer takes the pointer.
+  const { x, y } = (await line.boundingBox()) ?? { x: 0, y: 0 };
+  await page.mouse.dblclick(x + 8, y + 6);
+  await page.keyboard.press('Control+Shift+C');
+  await until('the word is copied', async () => (await page.evaluate(() => navigator.clipboard.readText())).includes('word'));
+  await page.evaluate(() => navigator.clipboard.writeText('echo pasted-$((1+4))'));
+  await page.mouse.click(x + 300, y + 150);
+  await page.keyboard.press('Control+Shift+V');
+  await screen(page).getByText('echo pasted-$((1+4))').first().waitFor();
+  await page.keyboard.press('Enter');
+  await screen(page).getByText('pasted-5').first().waitFor();
+});
+
 journey('each key is soon on screen', there, async ({ page }) => {
   await open(page);
   await page.keyboard.type('cat > /dev/null\n');
