@@ -27,6 +27,7 @@ pub mod services;
 pub mod session;
 pub mod system;
 pub mod terminals;
+pub mod transfers;
 pub mod ui;
 
 pub use page::Page;

@@ -77,6 +77,8 @@ uuid_id! {
     CredentialId "credential";
     /// A delegation: a part of somebody's rights in somebody else's hands.
     DelegationId "delegation";
+    /// A transfer: a board that one project offers to another.
+    TransferId "transfer";
 }
 
 macro_rules! text_id {

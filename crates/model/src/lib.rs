@@ -23,7 +23,7 @@ pub mod time;
 
 pub use id::{
     BoardId, ClaimId, CredentialId, DelegationId, FleetId, OperationId, PluginId, ProjectId,
-    RoleId, ServiceId, UserId,
+    RoleId, ServiceId, TransferId, UserId,
 };
 pub use kind::Kind;
 pub use name::Name;

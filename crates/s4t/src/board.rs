@@ -6,13 +6,15 @@ use crate::logs::Reading;
 use crate::operation::{self, Giving, Query, all_pages};
 use crate::output::Output;
 use crate::session::Session;
+use crate::transfer;
 use api::actions::Action;
 use api::boards::{Answer, Board, Change, Delay, Echo, PATH, Unpark};
 use api::client::{Method, escape};
+use api::transfers::Transfer;
 use clap::{Args, Subcommand};
 use model::board::{Position, Status};
 use model::label::Labels;
-use model::{Kind, Name};
+use model::{Kind, Name, ProjectId};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -70,6 +72,14 @@ pub(crate) enum Command {
     Replace {
         /// Id or name.
         board: String,
+    },
+    /// Give it to another project: at once for who administers both, else as an offer that is accepted there.
+    Transfer {
+        /// Id or name.
+        board: String,
+        /// The receiving project's id.
+        #[arg(long = "to", value_name = "PROJECT")]
+        project: ProjectId,
     },
     /// Let one of two machines with one key go on as the board; it makes a new key, and the other one is refused.
     Unpark {
@@ -234,6 +244,11 @@ impl Command {
                 out,
                 &session.client.post(&format!("{}/replace", path(&board)), &json!({}))?,
             ),
+            Self::Transfer { board, project } => {
+                let path = format!("{}/transfer", path(&board));
+                let new = api::transfers::New { project };
+                out.one(&session.client.post::<Transfer>(&path, &new)?, transfer::COLUMNS)
+            }
             Self::Unpark { board, from } => {
                 let path = format!("{}/unpark", path(&board));
                 out.one(&session.client.post::<Board>(&path, &Unpark { from })?, DETAIL)

@@ -5,7 +5,7 @@ use crate::output::{Output, Style};
 use crate::session::{Session, Source};
 use crate::{
     audit, board, booking, claim, contribution, delegation, event, fleet, login, operation, plugin,
-    project, quota, right, service, terminal,
+    project, quota, right, service, terminal, transfer,
 };
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use std::io::Write as _;
@@ -48,6 +48,9 @@ enum Noun {
     /// Delegations: what others may do with one's boards, and until when.
     #[command(subcommand)]
     Delegation(delegation::Command),
+    /// Transfers: boards that are offered to another project.
+    #[command(subcommand)]
+    Transfer(transfer::Command),
     /// Rights: what a board lets one do without its cloud, for minutes.
     #[command(subcommand)]
     Right(right::Command),
@@ -106,6 +109,7 @@ impl Line {
             Noun::Service(command) => command.run(&session, &mut out),
             Noun::Fleet(command) => command.run(&session, &mut out),
             Noun::Delegation(command) => command.run(&session, &mut out),
+            Noun::Transfer(command) => command.run(&session, &mut out),
             Noun::Right(command) => command.run(&session, &mut out),
             Noun::Contribution(command) => command.run(&session, &mut out),
             Noun::Booking(command) => command.run(&session, &mut out),

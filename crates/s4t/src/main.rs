@@ -22,6 +22,7 @@ mod right;
 mod service;
 mod session;
 mod terminal;
+mod transfer;
 
 use clap::Parser as _;
 use std::process::ExitCode;

@@ -226,6 +226,7 @@ pub async fn update(
         return Err(Error::Stale { what: WHAT });
     }
     if has_new_rule {
+        delegations::void_members(tx, id).await?;
         write_terms(tx, id, rule.as_ref()).await?;
         delegations::revoke_strays(tx, id).await?;
     }

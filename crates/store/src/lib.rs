@@ -35,6 +35,7 @@ mod schema;
 pub mod services;
 mod sql;
 mod store;
+pub mod transfers;
 mod tx;
 pub mod upstream;
 mod writer;

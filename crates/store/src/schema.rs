@@ -20,6 +20,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (12, include_str!("../migrations/sqlite/0012_contributions.sql")),
     (13, include_str!("../migrations/sqlite/0013_quotas.sql")),
     (14, include_str!("../migrations/sqlite/0014_lent_plugins.sql")),
+    (15, include_str!("../migrations/sqlite/0015_transfers.sql")),
 ];
 
 const LEDGER: &str =

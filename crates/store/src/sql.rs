@@ -66,7 +66,7 @@ bind! {
     Text(|text| ToString::to_string(&text)): &str, String, &model::Name, &model::ProjectId, &model::UserId,
         &model::RoleId,
         model::BoardId, model::ClaimId, model::PluginId, model::ServiceId, model::FleetId, model::OperationId,
-        model::CredentialId, model::DelegationId, uuid::Uuid;
+        model::CredentialId, model::DelegationId, model::TransferId, uuid::Uuid;
     Blob(|bytes: &[u8; 32]| bytes.to_vec()): &[u8; 32];
     Blob(|bytes: &[u8]| bytes.to_vec()): &[u8];
     Blob(|key: &PublicKey| key.as_bytes().to_vec()): &PublicKey;

@@ -12,8 +12,8 @@ use crate::{Error, Tx, schema};
 use crate::{audit, events};
 use base::clock::{Clock, SystemClock};
 use futures_util::future::BoxFuture;
-use model::Timestamp;
 use model::quota::Defaults;
+use model::{BoardId, Timestamp};
 use readers::Readers;
 use rusqlite::Connection;
 use std::fs::{File, TryLockError};
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 
 pub(crate) const DATABASE: &str = "cloud.db";
 /// A folder in the store's that says that a restore into it has not ended.
@@ -37,6 +37,8 @@ const LOCK_STEP: Duration = Duration::from_millis(10);
 const STATEMENTS: usize = 256;
 /// Pages of the file that a connection keeps, in KiB; the system keeps all of them that fit.
 const PAGES: i64 = 1024;
+/// Commits that raised epochs and that a listener may be behind.
+pub(crate) const MAX_VOIDED: usize = 256;
 
 /// A seam for tests: makes commits fail or wait, and tells when they are done.
 pub trait Faults: Send + Sync + 'static {
@@ -76,6 +78,7 @@ struct Inner {
     dropped: AtomicU64,
     last_seq: watch::Receiver<i64>,
     rights: watch::Receiver<u64>,
+    voided: broadcast::Sender<Arc<[(BoardId, u32)]>>,
     endings: Arc<Endings>,
     clock: Arc<dyn Clock>,
     quota: Defaults,
@@ -110,6 +113,7 @@ impl Store {
         let queue = Arc::new(Queue::new());
         let (seen, last_seq) = watch::channel(last);
         let (taken, rights) = watch::channel(0);
+        let (voided, _) = broadcast::channel(MAX_VOIDED);
         let (ending, ended) = oneshot::channel();
         let clock = Arc::clone(&options.clock);
         let quota = options.quota;
@@ -120,6 +124,7 @@ impl Store {
             queue: Arc::clone(&queue),
             seen,
             rights: taken,
+            voided: voided.clone(),
             endings: Arc::clone(&endings),
             faults: options.faults,
             file,
@@ -138,6 +143,7 @@ impl Store {
             dropped: AtomicU64::new(0),
             last_seq,
             rights,
+            voided,
             endings,
             clock,
             quota,
@@ -258,6 +264,12 @@ impl Store {
     #[must_use]
     pub fn watch_rights(&self) -> watch::Receiver<u64> {
         self.0.rights.clone()
+    }
+
+    /// The boards whose epochs are raised from now on, commit by commit. Who is more than 256 commits behind misses some.
+    #[must_use]
+    pub fn watch_voided(&self) -> broadcast::Receiver<Arc<[(BoardId, u32)]>> {
+        self.0.voided.subscribe()
     }
 
     /// Limits of projects that nothing else was said about.

@@ -10,7 +10,7 @@ use crate::events::NewEvent;
 use crate::sql::{Row, Statement, json};
 use base::clock::Clock;
 use model::quota::Defaults;
-use model::{OperationId, Timestamp};
+use model::{BoardId, OperationId, Timestamp};
 use rusqlite::Connection;
 use std::sync::Arc;
 
@@ -25,6 +25,8 @@ pub struct Tx {
     author: Option<Arc<Author>>,
     /// Operations that end by this transaction.
     ended: Vec<OperationId>,
+    /// Boards whose rights of earlier epochs this transaction makes void.
+    voided: Vec<(BoardId, u32)>,
 }
 
 /// How far a transaction has come.
@@ -36,6 +38,7 @@ pub(crate) struct Mark {
     pub(crate) rights: u64,
     chain: Chain,
     ended: usize,
+    voided: usize,
 }
 
 impl Tx {
@@ -46,8 +49,8 @@ impl Tx {
         last_seq: i64,
         chain: Chain,
     ) -> Self {
-        let mark = Mark { last_seq, rights: 0, chain, ended: 0 };
-        Self { connection, clock, quota, mark, author: None, ended: Vec::new() }
+        let mark = Mark { last_seq, rights: 0, chain, ended: 0, voided: 0 };
+        Self { connection, clock, quota, mark, author: None, ended: Vec::new(), voided: Vec::new() }
     }
 
     /// The present moment by the store's clock.
@@ -110,6 +113,18 @@ impl Tx {
         std::mem::take(&mut self.ended)
     }
 
+    /// Whoever tells boards of their epochs is told after the commit.
+    pub(crate) fn voided(&mut self, epochs: Vec<(BoardId, u32)>) {
+        self.voided.extend(epochs);
+        self.mark.voided = self.voided.len();
+    }
+
+    /// The boards whose epochs were raised by what was committed.
+    pub(crate) fn take_voided(&mut self) -> Vec<(BoardId, u32)> {
+        self.mark.voided = 0;
+        std::mem::take(&mut self.voided)
+    }
+
     /// Whoever goes on with something by a right that may be gone now is told after the commit.
     pub(crate) fn rights_changed(&mut self) {
         self.mark.rights = self.mark.rights.saturating_add(1);
@@ -127,6 +142,7 @@ impl Tx {
     pub(crate) fn rewind(&mut self, mark: Mark) {
         self.mark = mark;
         self.ended.truncate(mark.ended);
+        self.voided.truncate(mark.voided);
     }
 
     /// How far the audit has come, this transaction included.

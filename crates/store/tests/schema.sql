@@ -431,6 +431,20 @@ CREATE UNIQUE INDEX services_by_serial ON services (serial);
 
 CREATE INDEX services_in_order ON services (project, id);
 
+CREATE TABLE transfers (
+    id TEXT NOT NULL PRIMARY KEY,
+    board TEXT NOT NULL UNIQUE REFERENCES boards (id) ON DELETE CASCADE,
+    giver TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    offered_by TEXT NOT NULL,
+    offered_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+
+CREATE INDEX transfers_by_giver ON transfers (giver, id);
+
+CREATE INDEX transfers_by_receiver ON transfers (receiver, id);
+
 CREATE TABLE upstream_boards (
     board TEXT NOT NULL PRIMARY KEY REFERENCES boards (id) ON DELETE CASCADE,
     code TEXT UNIQUE,

@@ -23,6 +23,8 @@ const FUZZ_TARGETS: [&str; 6] =
 struct Counts {
     /// Inputs of each property.
     cases: u32,
+    /// Chains of delegations.
+    chains: u32,
     /// Simulated networks.
     seeds: u32,
     /// Kills of cloud and boards.
@@ -31,8 +33,10 @@ struct Counts {
     inputs: u64,
 }
 
-const FULL: Counts = Counts { cases: 50_000, seeds: 100_000, kills: 1_000, inputs: 20_000_000 };
-const SHORT: Counts = Counts { cases: 4_000, seeds: 8_000, kills: 60, inputs: 400_000 };
+const FULL: Counts =
+    Counts { cases: 50_000, chains: 1_000_000, seeds: 100_000, kills: 1_000, inputs: 20_000_000 };
+const SHORT: Counts =
+    Counts { cases: 4_000, chains: 80_000, seeds: 8_000, kills: 60, inputs: 400_000 };
 
 /// One run and how it ended.
 struct Outcome {
@@ -50,12 +54,12 @@ pub(crate) fn run(workspace: &Workspace, words: &[String]) -> Fallible<ExitCode>
         match word.as_str() {
             "--short" => counts = SHORT,
             "--write" => write = true,
-            "properties" | "simulation" | "kills" | "fuzz" | "packages" => {
+            "properties" | "chains" | "simulation" | "kills" | "fuzz" | "packages" => {
                 only = Some(word.as_str())
             }
             other => {
                 return Err(format!(
-                    "soak takes --short, --write and one of properties, simulation, kills, fuzz, packages; not {other:?}"
+                    "soak takes --short, --write and one of properties, chains, simulation, kills, fuzz, packages; not {other:?}"
                 ));
             }
         }
@@ -84,6 +88,9 @@ impl Soak<'_> {
         let mut outcomes = Vec::new();
         if wanted("properties") {
             outcomes.push(self.properties());
+        }
+        if wanted("chains") {
+            outcomes.push(self.chains());
         }
         if wanted("simulation") {
             outcomes.push(self.simulation());
@@ -118,6 +125,15 @@ impl Soak<'_> {
             let mut command = cargo(self.workspace);
             command.args(["test", "--release", "--lib"]).args(packages);
             run_command(command.env("PROPTEST_CASES", cases.to_string()))
+        })
+    }
+
+    fn chains(&self) -> Outcome {
+        let Counts { chains, .. } = self.counts;
+        outcome(format!("{chains} chains of delegations against the naive model"), || {
+            let mut command = cargo(self.workspace);
+            command.args(["test", "--release", "-p", "model", "--test", "delegation"]);
+            run_command(command.env("S4T_DELEGATION_CHAINS", chains.to_string()))
         })
     }
 

@@ -451,12 +451,10 @@ pub async fn revoke(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<u64, 
         return Err(Error::new(Kind::Forbidden, text));
     }
     let id = row.delegation.id;
-    let revoked = cloud
+    let done = cloud
         .store
-        .write(move |tx| Box::pin(async move { delegations::revoke(tx, id, &user).await }))
-        .await?;
-    cloud.boards.tell_epochs(&revoked.epochs);
-    Ok(revoked.ended)
+        .write(move |tx| Box::pin(async move { delegations::revoke(tx, id, &user).await }));
+    Ok(done.await?)
 }
 
 #[cfg(test)]

@@ -202,7 +202,8 @@ pub(super) fn described(exposure: &ExposureRow) -> Result<Enable, Invalid> {
     Ok(Enable { service: service(exposure), public_port })
 }
 
-fn service(exposure: &ExposureRow) -> Service {
+/// Its service as it travels to the board.
+pub(super) fn service(exposure: &ExposureRow) -> Service {
     Service {
         uuid: exposure.service,
         name: exposure.service_name.clone(),

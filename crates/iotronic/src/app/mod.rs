@@ -37,5 +37,6 @@ pub mod settle;
 pub mod standing;
 pub mod system;
 pub mod terminals;
+pub mod transfers;
 
 pub use error::Error;

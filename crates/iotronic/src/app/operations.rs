@@ -305,6 +305,10 @@ pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<Operatio
     match caller.may(&row.project, "operation") {
         Err(refused) if refused.kind() == model::Kind::NotFound => {
             let board = boards::by_id(&cloud.store, None, row.board).await?;
+            // What a project asked of a board stays its own when the board goes to another one.
+            if board.project != row.project {
+                return Err(store::Error::NotFound { what: "operation" }.into());
+            }
             let subject = (&board, row.subject.as_ref().and_then(part));
             let now = cloud.now();
             super::boards::basis(&cloud.store, caller, subject, "operation", now).await?;

@@ -7,9 +7,27 @@ use super::call;
 use model::{BoardId, OperationId};
 use rpc::{Call, Request};
 use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
 
 /// Time a board gets to confirm.
 const WITHIN: Duration = Duration::from_secs(10);
+
+/// Tells boards of each epoch that is raised, as long as the cloud runs.
+pub async fn watch(boards: Boards) {
+    let mut voided = boards.store().watch_voided();
+    loop {
+        match voided.recv().await {
+            Ok(epochs) => epochs.iter().for_each(|(board, epoch)| tell(&boards, *board, *epoch)),
+            Err(RecvError::Lagged(commits)) => {
+                tracing::warn!(
+                    commits,
+                    "boards were not told of new epochs; they hear of them when they connect"
+                );
+            }
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
 
 /// Tells a board that is connected, in a task of its own.
 pub(super) fn tell(boards: &Boards, id: BoardId, epoch: u32) {

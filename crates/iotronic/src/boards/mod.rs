@@ -12,7 +12,7 @@ mod connection;
 mod delivery;
 mod enrol;
 mod enrolling;
-mod epochs;
+pub mod epochs;
 pub(crate) mod legacy;
 mod link;
 mod links;
@@ -243,13 +243,6 @@ impl Boards {
         let epoch = job.await.map_err(fault)?;
         epochs::tell(self, id, epoch);
         Ok(epoch)
-    }
-
-    /// Tells boards that are connected of epochs that were raised; one that is away hears of its own when it comes back.
-    pub fn tell_epochs(&self, epochs: &[(BoardId, u32)]) {
-        for (board, epoch) in epochs {
-            epochs::tell(self, *board, *epoch);
-        }
     }
 
     /// Whether the board is online and keeps a journal: what is said to be sent to it may arrive later, or a second time.

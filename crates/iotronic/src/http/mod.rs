@@ -37,6 +37,7 @@ mod session;
 mod sse;
 mod system;
 mod terminals;
+mod transfers;
 pub mod tunnel;
 mod ui;
 mod upgrade;

@@ -5,7 +5,7 @@ use crate::cloud::Cloud;
 use crate::http::{
     audit, boards, bookings, claims, contributions, delegations, docs, events, fleets, identity,
     injections, load, logs, map, metrics, operations, plugins, quotas, rights, services, session,
-    system, terminals, ui, v1, versions,
+    system, terminals, transfers, ui, v1, versions,
 };
 use axum::handler::Handler;
 use axum::http::Method;
@@ -115,6 +115,10 @@ fn things() -> Vec<Route> {
         delete("/v2/boards/{board}", own("board:delete"), boards::decommission),
         post("/v2/boards/{board}/replace", own("board:replace"), boards::replace),
         post("/v2/boards/{board}/unpark", own("board:unpark"), boards::unpark),
+        post("/v2/boards/{board}/transfer", own("board:transfer"), transfers::give),
+        get(api::transfers::PATH, read("transfer:get"), transfers::list),
+        post("/v2/transfers/{transfer}/accept", own("transfer:accept"), transfers::accept),
+        delete("/v2/transfers/{transfer}", own("transfer:delete"), transfers::delete),
         post("/v2/boards/{board}/rotate-key", own("board:rotate_key"), boards::rotate_key),
         get("/v2/claims", read("claim:get"), claims::list),
         post("/v2/claims", own("claim:create"), claims::create),

@@ -6,6 +6,7 @@ mod retention;
 mod sweep;
 
 use crate::app::{exposures, lapses};
+use crate::boards::epochs;
 use crate::cloud::Cloud;
 use base::tasks::Tasks;
 use futures_util::FutureExt as _;
@@ -25,5 +26,6 @@ pub fn start(cloud: &Cloud, tasks: &Tasks) {
     until_stop("retention", retention::run(cloud.clone()).boxed());
     until_stop("sweep", sweep::run(cloud.clone()).boxed());
     until_stop("lapses", lapses::watch(cloud.clone()).boxed());
+    until_stop("epochs", epochs::watch(cloud.boards.clone()).boxed());
     until_stop("removed exposures", exposures::close_removed(cloud.clone()).boxed());
 }

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 /// What a shell would do something else with; `@` becomes a command that can be told from all others.
 const SIGNS: [&str; 7] = ["; @ ;", "`@`", "$(@)", "| @", "\n@\n", "' @ '", "\" @ \""];
 /// Routes about a board that ask nothing of it, or nothing with words: lists, what the cloud knows, ends.
-const QUIET: [(&str, &str); 22] = [
+const QUIET: [(&str, &str); 23] = [
     ("GET", "/v1/boards/{board}/plugins"),
     ("DELETE", "/v1/boards/{board}/plugins/{plugin}"),
     ("GET", "/v1/boards/{board}/services"),
@@ -38,6 +38,7 @@ const QUIET: [(&str, &str); 22] = [
     ("POST", "/v2/boards/{board}/unpark"),
     ("POST", "/v2/boards/{board}/rotate-key"),
     ("POST", "/v2/boards/{board}/rights"),
+    ("POST", "/v2/boards/{board}/transfer"),
     ("GET", "/v2/boards/{board}/contribution"),
     ("PUT", "/v2/boards/{board}/contribution"),
     ("DELETE", "/v2/boards/{board}/contribution"),

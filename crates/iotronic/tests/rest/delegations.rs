@@ -38,6 +38,11 @@ impl Lending {
         self.world.post(giver, "/v2/delegations", body).await
     }
 
+    async fn epoch(&self) -> u32 {
+        let (store, id) = (&self.world.cloud().store, self.board.parse().unwrap());
+        store::boards::by_id(store, None, id).await.unwrap().rights_epoch
+    }
+
     async fn sees(&self, who: &Somebody) -> u16 {
         self.world.get(who, &format!("/v2/boards/{}", self.board)).await.status.as_u16()
     }
@@ -232,6 +237,50 @@ async fn a_right_on_a_fleet_reaches_the_boards_that_its_rule_picks_now() {
     assert_eq!((lending.sees(&first).await, lending.sees(&second).await), (404, 404));
     rule("kind").await;
     assert_eq!((lending.sees(&first).await, lending.sees(&second).await), (200, 404));
+}
+
+#[tokio::test]
+async fn what_a_deleted_user_held_ends_with_all_that_rested_on_it() {
+    let lending = Lending::begin().await;
+    let (world, owner) = (&lending.world, &lending.owner);
+    let [first, second] = [lending.stranger().await, lending.stranger().await];
+    lending.lend(owner, &first, json!({ "depth": 1 })).await.expect(201);
+    let part = json!({ "until": "2998-01-01T00:00:00Z" });
+    let below = lending.lend(&first, &second, part).await.expect(201);
+    assert_eq!(lending.sees(&second).await, 200);
+    let before = lending.epoch().await;
+    let admin = world.somebody(&world.project, Role::Admin).await;
+    world.delete(&admin, &format!("/identity/v3/users/{}", first.user)).await.expect(204);
+    assert_eq!(lending.sees(&second).await, 404);
+    assert!(lending.epoch().await > before);
+    let path = format!("/v2/delegations/{}", below["id"].as_str().unwrap());
+    assert!(world.get(&second, &path).await.expect(200)["revoked_at"].is_string());
+}
+
+#[tokio::test]
+async fn a_new_rule_and_a_board_that_leaves_void_what_was_honoured_by_the_fleet() {
+    let lending = Lending::begin().await;
+    let (world, owner) = (&lending.world, &lending.owner);
+    let borrower = lending.stranger().await;
+    let fleet = json!({ "name": "lamps", "rule": "kind=lamp" });
+    world.post(owner, "/v2/fleets", fleet).await.expect(201);
+    let label = async |value: &str| {
+        let change = json!({ "labels": { "kind": value } });
+        world.patch(owner, "/v2/boards/lamp", change).await.expect(200);
+    };
+    label("lamp").await;
+    label("fan").await;
+    assert_eq!(lending.epoch().await, 0, "a fleet that nobody was lent");
+    lending.lend(owner, &borrower, json!({ "resource": "fleet:lamps" })).await.expect(201);
+    label("lamp").await;
+    label("fan").await;
+    assert_eq!(lending.epoch().await, 1);
+    label("lamp").await;
+    world.patch(owner, "/v2/fleets/lamps", json!({ "rule": "kind=fan" })).await.expect(200);
+    assert_eq!(lending.epoch().await, 2);
+    world.patch(owner, "/v2/fleets/lamps", json!({ "rule": "kind" })).await.expect(200);
+    world.delete(owner, "/v2/fleets/lamps").await.expect(204);
+    assert_eq!(lending.epoch().await, 3);
 }
 
 #[tokio::test]

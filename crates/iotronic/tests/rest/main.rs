@@ -35,6 +35,7 @@ mod smuggling;
 mod streams;
 mod system;
 mod things;
+mod transfers;
 mod ui;
 mod v1_commands;
 mod v1_defects;

@@ -70,6 +70,7 @@ impl Things {
             .replace("{project}", who.project.as_str())
             .replace("{credential}", NOTHING)
             .replace("{delegation}", NOTHING)
+            .replace("{transfer}", NOTHING)
             .replace("{seq}", &self.row)
             // Roles that are built in are nobody's to change.
             .replace("/v3/roles/{role}", &format!("/v3/roles/{NOTHING}"))
@@ -102,6 +103,8 @@ fn good_body(route: &Route) -> Option<Value> {
         (_, "/v2/delegations") => json!({
             "resource": "board:lamp", "to": "nobody", "rights": ["read"], "until": "2999-01-01T00:00:00Z"
         }),
+        (_, "/v2/boards/{board}/transfer") => json!({ "project": NOTHING }),
+        (_, "/v2/transfers/{transfer}/accept") => json!({}),
         (_, "/v2/bookings") => json!({ "until": "2999-01-01T00:00:00Z" }),
         (_, "/v2/injections") => json!({ "plugin": "p", "selector": "kind=none" }),
         (_, "/v2/audit/erase") => json!({ "user": NOTHING }),
@@ -205,6 +208,7 @@ async fn each_role_may_do_exactly_what_the_table_of_routes_says() {
                     "{role}",
                     "{port}",
                     "{delegation}",
+                    "{transfer}",
                     "webservices",
                     "/contribution",
                     "access_rules/",

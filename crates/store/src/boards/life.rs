@@ -87,6 +87,7 @@ pub async fn decommission(
     for text in [
         "DELETE FROM exposures WHERE board = $1",
         "DELETE FROM injections WHERE board = $1",
+        "DELETE FROM transfers WHERE board = $1",
         "UPDATE upstream_boards SET code = NULL WHERE board = $1",
     ] {
         tx.execute(Statement::new("decommission a board", text).bind(id)).await?;

@@ -11,6 +11,7 @@ mod life;
 mod list;
 mod parking;
 mod presence;
+mod transfer;
 
 pub use count::by_status;
 pub use epoch::raise_epoch;
@@ -22,6 +23,7 @@ pub use presence::{
     Connection, all_offline_at_start, record_connection, record_disconnection, record_facts,
     record_load,
 };
+pub use transfer::transfer;
 
 use crate::audit::Entry;
 use crate::events::NewEvent;

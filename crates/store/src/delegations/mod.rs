@@ -7,8 +7,8 @@
 mod cut;
 mod reach;
 
-pub use cut::{Revoked, revoke};
-pub(crate) use cut::{revoke_all_of, revoke_left, revoke_strays};
+pub use cut::revoke;
+pub(crate) use cut::{revoke_all_of, revoke_held_by, revoke_left, revoke_strays, void_members};
 pub(crate) use reach::push_lent;
 pub use reach::{Reaching, chain, has_any, reaching, reaching_board, target};
 

@@ -3,7 +3,7 @@
 use super::{MAX_LIST, check_description, check_name, found};
 use crate::audit::Entry;
 use crate::sql::{Reader, Row, Statement, all, json, one};
-use crate::{Error, Tx};
+use crate::{Error, Tx, delegations};
 use model::{ProjectId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -160,6 +160,7 @@ pub async fn delete_user(tx: &mut Tx, id: &UserId) -> Result<(), Error> {
     ] {
         tx.execute(Statement::new(doing, text).bind(id)).await?;
     }
+    delegations::revoke_held_by(tx, id).await?;
     tx.audit(Entry::new("user:delete", "user", id)).await
 }
 

@@ -16,13 +16,14 @@ use crate::tx::Mark;
 use crate::{Error, Tx};
 use futures_util::FutureExt as _;
 use job::{Job, Verdict};
+use model::BoardId;
 use queue::Source;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 /// Most jobs of one commit.
 const GROUP: usize = 256;
@@ -37,6 +38,8 @@ pub(crate) struct Writer {
     pub(crate) queue: Arc<Queue>,
     pub(crate) seen: watch::Sender<i64>,
     pub(crate) rights: watch::Sender<u64>,
+    /// Boards whose epochs were raised, of one commit each.
+    pub(crate) voided: broadcast::Sender<Arc<[(BoardId, u32)]>>,
     pub(crate) endings: Arc<Endings>,
     pub(crate) faults: Option<Arc<dyn Faults>>,
     pub(crate) file: PathBuf,
@@ -130,6 +133,11 @@ impl Writer {
         }
         if self.tx.mark().rights > before.rights {
             self.rights.send_replace(self.tx.mark().rights);
+        }
+        let voided = self.tx.take_voided();
+        if !voided.is_empty() {
+            // Nobody need listen.
+            let _ = self.voided.send(voided.into());
         }
         for operation in self.tx.take_ended() {
             self.endings.tell(operation);
