@@ -11,7 +11,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a program may take to end after SIGTERM when its value is dropped.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(20);
 /// How often the end of a process is looked for.
 const LOOK: Duration = Duration::from_millis(5);
 /// Bytes of its output that are repeated when a test fails.

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 /// First port of the first slot.
 const FIRST_PORT: u16 = 20_000;
-/// Ports of a slot: one for the API, the others for services.
-const PORTS: u16 = 16;
+/// Ports of a slot: one for the API, two for upstream's boards, the others for services.
+const PORTS: u16 = 18;
 /// Ports of a slot for services.
-pub(crate) const SERVICE_PORTS: u16 = PORTS - 1;
+pub(crate) const SERVICE_PORTS: u16 = PORTS - 3;
 /// How many slots there are.
 const SLOTS: u16 = 700;
 
@@ -65,6 +65,12 @@ impl Slot {
     #[must_use]
     pub fn api_port(&self) -> u16 {
         FIRST_PORT + self.number * PORTS
+    }
+
+    /// The ports of the control channel and of the tunnels of upstream's boards.
+    #[must_use]
+    pub fn upstream_ports(&self) -> [u16; 2] {
+        [1, 2].map(|place| self.api_port() + SERVICE_PORTS + place)
     }
 
     /// The first of [`SERVICE_PORTS`] ports of services.

@@ -25,8 +25,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How long a cloud may take to stop in order: its grace and a little.
-const STOP: Duration = Duration::from_secs(15);
+/// How long a cloud may take to stop in order: its grace, and what a busy machine adds.
+const STOP: Duration = Duration::from_secs(60);
 /// Seconds for which a command is waited for, the longest the API allows.
 const WAIT_S: u32 = 60;
 
@@ -86,6 +86,12 @@ impl World {
     #[must_use]
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("cloud")
+    }
+
+    /// Host and port where boards of upstream's dialect are let in, when they are.
+    #[must_use]
+    pub fn upstream_at(&self) -> String {
+        format!("{}:{}", self.options.address, self.slot.upstream_ports()[0])
     }
 
     /// The public ports that the cloud may hand out.
@@ -375,6 +381,10 @@ fn start_cloud(folder: &Path, options: &WorldOptions, slot: &Slot) -> (Program, 
     let (first, last) = service_ports(slot, options);
     command.env("IOTRONIC__API__LISTEN", format!("{}:{}", options.address, slot.api_port()));
     command.env("IOTRONIC__SERVICES__PORTS", format!("{first}-{last}"));
+    for (listener, port) in ["WAMP", "WSTUN"].into_iter().zip(slot.upstream_ports()) {
+        let address = format!("{}:{port}", options.address);
+        command.env(format!("IOTRONIC__{listener}__LISTEN"), address);
+    }
     command.envs(options.settings.iter().map(|(key, value)| (key, value)));
     let mut cloud = Program::start("cloud", &mut command, &folder.join("cloud.log"));
     let url = cloud.line(PATIENCE, |line| {

@@ -1,6 +1,6 @@
 //! What a world is like before it starts.
 //!
-//! Invariant: whatever is said here, the cloud's API port and its service ports are those of the world's slot.
+//! Invariant: whatever is said here, all ports of the cloud are those of the world's slot.
 
 use crate::slot::SERVICE_PORTS;
 use std::net::Ipv4Addr;

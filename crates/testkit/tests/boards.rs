@@ -273,7 +273,7 @@ fn a_board_that_stops_in_order_is_offline_at_once_and_comes_back() {
     let world = World::new();
     let board = world.board("sleeper");
     board.stop();
-    board.wait_status(Status::Offline, Duration::from_secs(2));
+    board.wait_status(Status::Offline, PATIENCE / 2);
     let error = board.ask("/ping", &json!({})).unwrap_err();
     assert_eq!(error.kind(), Kind::Unreachable, "{error}");
     assert!(error.to_string().contains("sleeper"), "{error}");

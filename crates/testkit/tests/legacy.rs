@@ -2,22 +2,11 @@
 
 use api::client::Error;
 use serde_json::{Value, json};
-use std::net::TcpListener;
 use testkit::{Board, BoardOptions, World, WorldOptions};
-
-fn free_ports() -> [u16; 2] {
-    let held = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    held.each_ref().map(|listener| listener.local_addr().unwrap().port())
-}
 
 /// A cloud that lets upstream's boards in.
 pub(crate) fn legacy_world() -> World {
-    let [wamp, wstun] = free_ports();
-    let options = WorldOptions::default()
-        .set("legacy.enabled", "true")
-        .set("legacy.projects", "*")
-        .set("wamp.listen", &format!("127.0.0.1:{wamp}"))
-        .set("wstun.listen", &format!("127.0.0.1:{wstun}"));
+    let options = WorldOptions::default().set("legacy.enabled", "true").set("legacy.projects", "*");
     World::start(options)
 }
 

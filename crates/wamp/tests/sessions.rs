@@ -464,7 +464,7 @@ async fn a_dead_link_is_found_long_before_the_idle_time_while_a_call_waits() {
     let to_agent = board.call("agent", Arguments::default(), options);
     let (to_board, to_agent) = within(async { tokio::join!(to_board, to_agent) }).await;
     // Three seconds by the clock of a machine at rest (see the liveness of `websocket`); an idle link has 75.
-    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(50), "{:?}", start.elapsed());
     assert!(matches!(to_board, Err(CallError::Fault(fault)) if fault.uri == error::CANCELED));
     assert_eq!(to_agent, Err(CallError::Lost(Ended::Silent)));
     assert_eq!(world.next_end().await, Ended::Silent);

@@ -15,8 +15,17 @@ const FUZZ_FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sani
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Zsanitizer=address -Cdebug-assertions";
 const FUZZ_HOST: &str = "x86_64-unknown-linux-gnu";
-const FUZZ_TARGETS: [&str; 6] =
-    ["websocket_frames", "tunnel_frames", "wamp_json", "wamp_msgpack", "wamp_cbor", "right"];
+const FUZZ_TARGETS: [&str; 9] = [
+    "claims",
+    "identity_bodies",
+    "right",
+    "tokens",
+    "tunnel_frames",
+    "wamp_cbor",
+    "wamp_json",
+    "wamp_msgpack",
+    "websocket_frames",
+];
 
 /// How much of each run.
 #[derive(Clone, Copy)]
@@ -229,11 +238,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fuzz_target_of_the_list_exists() {
+    fn every_fuzz_target_is_run_built_and_described() {
         let folder = Workspace::find().unwrap().root().join("fuzz");
-        let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        let files = std::fs::read_dir(folder.join("fuzz_targets")).unwrap();
+        let names = files.map(|file| file.unwrap().path().file_stem().unwrap().to_owned());
+        let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+        names.sort_unstable();
+        assert_eq!(names, FUZZ_TARGETS);
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+        let (manifest, page) = (read("Cargo.toml"), read("README.md"));
         for target in FUZZ_TARGETS {
             assert!(manifest.contains(&format!("name = \"{target}\"")), "{target}");
+            assert!(page.contains(&format!("`{target}`")), "{target}");
         }
     }
 

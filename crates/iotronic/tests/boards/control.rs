@@ -118,7 +118,7 @@ async fn a_board_reaches_no_uri_but_its_own() {
     let world = World::start().await;
     let machine = board(&world, "lamp", obedient()).await;
     let other = board(&world, "other", obedient()).await;
-    let options = CallOptions::within(Duration::from_secs(5));
+    let options = CallOptions::within(crate::world::PATIENCE);
     let session = &machine.session;
     let theirs = uri::board_procedure(other.session.id(), other.id, "DevicePing");
     for procedure in [theirs.as_str(), uri::ENROL, "wamp.session.list", "iotronic.stack4things.x"] {

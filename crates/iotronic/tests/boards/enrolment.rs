@@ -77,7 +77,7 @@ async fn a_machine_that_enrols_may_call_nothing_else() {
     let world = World::start().await;
     let session =
         join(world.address, Proof::new(&KeyPair::generate(), Intent::Enrol)).await.unwrap();
-    let options = CallOptions::within(Duration::from_secs(5));
+    let options = CallOptions::within(crate::world::PATIENCE);
     for procedure in ["iotronic.stack4things.connection", "wamp.session.list", "a.b"] {
         let called = session.call(procedure, Arguments::default(), options).await;
         let Err(CallError::Fault(fault)) = called else { panic!("{procedure}: {called:?}") };

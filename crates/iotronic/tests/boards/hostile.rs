@@ -32,7 +32,7 @@ async fn a_board_whose_packets_vanish_is_found_before_the_idle_time_while_someth
     assert_eq!(fault.kind, Kind::Unreachable);
     assert!(fault.message.contains("lost its connection"), "{fault}");
     // Three seconds by the clock of a machine at rest; an idle board has 75.
-    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(50), "{:?}", asked.elapsed());
     world.until_status(id, Status::Offline).await;
     // What was out is asked for again by another way.
     let machine = come_online(world.address, id, &key, obedient()).await;

@@ -12,7 +12,6 @@ use rpc::{Envelope, Fault, Method, Request, uri};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
 use wamp::{
     Arguments, CallOptions, ClientSettings, ConnectError, Credentials, Dict, Invocation, Match,
@@ -131,7 +130,7 @@ pub(crate) async fn join_from(
 /// Calls a procedure of the cloud with keyword arguments; the envelope's value.
 pub(crate) async fn ask(session: &Session, procedure: &str, asked: Value) -> Result<Value, Fault> {
     let Value::Object(keywords) = asked else { panic!("keyword arguments are an object") };
-    let options = CallOptions::within(Duration::from_secs(10));
+    let options = CallOptions::within(crate::world::PATIENCE);
     let answer = session.call(procedure, Arguments::keywords(keywords), options).await.unwrap();
     Envelope::parse(&answer.list[0]).unwrap().into_value()
 }

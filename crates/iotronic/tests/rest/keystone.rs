@@ -233,13 +233,13 @@ async fn a_keystone_that_does_not_answer_costs_five_seconds_and_blocks_nobody_el
         })
         .collect();
     // Those who are known do not wait behind them.
-    let before = Instant::now();
     assert_eq!(status(&world, &known).await, 200);
-    assert!(before.elapsed() < Duration::from_secs(4), "{:?}", before.elapsed());
+    assert!(many.iter().any(|one| !one.is_finished()), "the known one waited for all others");
     for one in many {
         assert_eq!(one.await.unwrap(), 503);
     }
-    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    // Those who ask wait together: in sixteens, one after the other, they would need 85 seconds.
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
 }
 
 #[tokio::test]

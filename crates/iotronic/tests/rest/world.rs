@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use base::clock::{Clock as _, ManualClock, SystemClock};
 use iotronic::cloud::Cloud;
 use iotronic::identity::tokens::{Method as How, Statement};
 use iotronic::serve::{self, Serving};
@@ -13,6 +14,7 @@ use model::{BoardId, ClaimId, ProjectId, UserId};
 use serde_json::Value;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::claims::NewClaim;
 use store::identity::{ProjectRow, UserRow};
@@ -67,12 +69,22 @@ impl World {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::on(change, store::Options::default()).await
+    }
+
+    /// A world whose time stands, from now, until it is told to move.
+    pub(crate) async fn standing_still() -> (Self, Arc<ManualClock>) {
+        let clock = Arc::new(ManualClock::at(SystemClock.unix_micros()));
+        let options = store::Options { clock: clock.clone(), faults: None };
+        (Self::on(|_| {}, options).await, clock)
+    }
+
+    async fn on(change: impl FnOnce(&mut Settings), options: store::Options) -> Self {
         let mut settings = Settings::default();
         settings.api.listen.set_port(0);
         settings.limits.grace_s = 2;
         change(&mut settings);
         let dir = tempfile::tempdir().unwrap();
-        let options = store::Options::default();
         let serving = serve::start(dir.path(), settings, options).await.unwrap();
         let world = Self {
             address: serving.address,

@@ -87,7 +87,7 @@ struct Running {
 
 impl Cloud {
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind(crate::ports::free_address()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut cloud =
             Self { key: KeyPair::generate(), address, memory: Arc::default(), running: None };
@@ -220,7 +220,7 @@ impl Cloud {
             let found = self.memory().connections.get(&board).cloned().ok_or("not announced")?;
             let procedure = board_procedure(found.session, board, "DevicePing");
             let request = json!(request(OperationId::new(), board, "DevicePing"));
-            let options = CallOptions::within(Duration::from_secs(5));
+            let options = CallOptions::within(Duration::from_secs(60));
             let ping = running.agent.call(&procedure, Arguments::one(request), options).await;
             ping.map(|_| found).map_err(|error| error.to_string())
         })

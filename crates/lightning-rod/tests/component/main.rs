@@ -18,6 +18,7 @@ mod journal;
 mod keys;
 mod packages;
 mod plugins;
+mod ports;
 mod proxy;
 mod rod;
 mod services;

@@ -5,10 +5,11 @@
 
 use super::environment::python;
 use crate::program::Program;
+use crate::slot::Slot;
 use crate::wait::until;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -26,8 +27,7 @@ const AUTHORITY: &str = "authority.pem";
 #[derive(Debug)]
 pub struct Crossbar {
     program: Option<Program>,
-    address: SocketAddr,
-    encrypted: SocketAddr,
+    slot: Slot,
     folder: TempDir,
 }
 
@@ -39,7 +39,8 @@ impl Crossbar {
     #[must_use]
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let [free, encrypted] = free_addresses();
+        let slot = Slot::take();
+        let [free, encrypted] = slot.upstream_ports();
         let everything =
             json!({"call": true, "register": true, "publish": true, "subscribe": true});
         let permission = json!({
@@ -52,21 +53,25 @@ impl Crossbar {
             "transports": [transport(free, json!({})), transport(encrypted, certify(folder.path()))],
         }]});
         std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
-        let mut router = Self { program: None, address: free, encrypted, folder };
+        let mut router = Self { program: None, slot, folder };
         router.start_again();
         router
+    }
+
+    fn at(&self) -> (Ipv4Addr, u16) {
+        (Ipv4Addr::LOCALHOST, self.slot.upstream_ports()[0])
     }
 
     /// Host and port.
     #[must_use]
     pub fn address(&self) -> String {
-        self.address.to_string()
+        format!("{}:{}", self.at().0, self.at().1)
     }
 
     /// Where boards find it by TLS, as `localhost`.
     #[must_use]
     pub fn encrypted_url(&self) -> String {
-        format!("wss://localhost:{}/", self.encrypted.port())
+        format!("wss://localhost:{}/", self.slot.upstream_ports()[1])
     }
 
     /// The authority that signed its certificate (PEM).
@@ -95,20 +100,14 @@ impl Crossbar {
         let mut program = Program::start("crossbar", &mut command, &self.folder.path().join("log"));
         until("crossbar listens", START, || {
             assert!(program.is_alive(), "crossbar ended: {}", program.said());
-            TcpStream::connect(self.address).map(drop).map_err(|error| error.to_string())
+            TcpStream::connect(self.at()).map(drop).map_err(|error| error.to_string())
         });
         self.program = Some(program);
     }
 }
 
-/// Two that are free at the same time.
-fn free_addresses() -> [SocketAddr; 2] {
-    let held = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-    held.each_ref().map(|listener| listener.local_addr().unwrap())
-}
-
-fn transport(at: SocketAddr, tls: Value) -> Value {
-    let mut endpoint = json!({"type": "tcp", "port": at.port(), "interface": "127.0.0.1"});
+fn transport(port: u16, tls: Value) -> Value {
+    let mut endpoint = json!({"type": "tcp", "port": port, "interface": "127.0.0.1"});
     if tls != json!({}) {
         endpoint["tls"] = tls;
     }

@@ -5,8 +5,8 @@
 use super::client::bare;
 use super::environment::material;
 use super::lines::Lines;
+use crate::slot::Slot;
 use serde_json::{Value, json};
-use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -19,7 +19,7 @@ const PASSWORD: &str = "keystone of a test";
 #[derive(Debug)]
 pub struct Keystone {
     lines: Option<Lines>,
-    port: u16,
+    slot: Slot,
     folder: TempDir,
 }
 
@@ -31,8 +31,7 @@ impl Keystone {
     #[must_use]
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
-        let mut keystone = Self { lines: None, port: free.port(), folder };
+        let mut keystone = Self { lines: None, slot: Slot::take(), folder };
         keystone.back();
         keystone
     }
@@ -44,7 +43,7 @@ impl Keystone {
     pub fn back(&mut self) {
         let mut command = bare("keystone", self.folder.path());
         command.arg(material("keystone_server.py")).arg(self.folder.path());
-        command.arg(self.port.to_string()).arg(PASSWORD);
+        command.arg(self.slot.api_port().to_string()).arg(PASSWORD);
         let mut lines = Lines::start(&mut command, self.folder.path().join("log"));
         let _ = lines.next(START, "the start of Keystone");
         self.lines = Some(lines);
@@ -58,7 +57,7 @@ impl Keystone {
     /// Its address.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/v3", self.port)
+        format!("http://127.0.0.1:{}/v3", self.slot.api_port())
     }
 
     /// How somebody signs in, as `auth` of a `clouds.yaml`.

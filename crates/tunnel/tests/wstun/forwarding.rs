@@ -106,7 +106,8 @@ async fn between_ours_an_answer_that_keeps_coming_survives_the_end_of_the_questi
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_never_ends_is_cut_some_time_after_its_client_has() {
     let mut short = settings();
-    short.linger = std::time::Duration::from_millis(100);
+    // Longer than the end of the client is on its way to the service.
+    short.linger = std::time::Duration::from_secs(3);
     let mut cloud = cloud(short).await;
     let (seen, mut sees) = tokio::sync::mpsc::channel(1);
     let target = service(move |mut stream: TcpStream| {

@@ -60,7 +60,7 @@ pub(crate) struct Crossroads {
 
 impl Crossroads {
     async fn open() -> Self {
-        Self::open_at("127.0.0.1:0".parse().unwrap()).await
+        Self::open_at(crate::ports::free_address()).await
     }
 
     async fn open_at(address: SocketAddr) -> Self {

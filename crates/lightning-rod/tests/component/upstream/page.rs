@@ -7,12 +7,12 @@ use lightning_rod::Settings;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 async fn settings() -> Settings {
     let mut settings = anonymous();
     settings.local.enabled = true;
-    settings.local.listen = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    settings.local.listen = crate::ports::free_address();
     settings
 }
 

@@ -98,7 +98,7 @@ async fn nothing_outside_the_allowed_prefixes_is_reached_not_even_by_a_redirect(
 #[tokio::test]
 async fn an_answer_that_is_no_json_and_a_server_that_is_not_there_are_clear_errors() {
     let (address, _) = web(|_| "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n<html".into()).await;
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let gone = crate::ports::NOBODY;
     let (_crossroads, script) = cloud().await;
     let mut settings = anonymous();
     settings.upstream.rest_prefixes = vec![format!("http://{address}"), format!("http://{gone}")];

@@ -3,6 +3,7 @@
 use super::script::{CODE, UUID};
 use super::{anonymous, cloud, online, read, with_code};
 use crate::eventually;
+use crate::ports::free_port;
 use lightning_rod::Settings;
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -60,10 +61,6 @@ async fn service() -> SocketAddr {
     address
 }
 
-pub(super) async fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
-}
-
 fn settings(tunnels: SocketAddr) -> Settings {
     let mut settings = anonymous();
     settings.upstream.tunnel_port = tunnels.port();
@@ -87,7 +84,7 @@ async fn a_service_is_enabled_reached_restored_and_disabled() {
     let ((tunnels, _server), local) = (tunnel_server().await, service().await.port());
     let (_crossroads, script) = cloud().await;
     let (rod, running, session) = online(&script, settings(tunnels)).await;
-    let public = free_port().await;
+    let public = free_port();
     let said = script.call(session, "ServiceEnable", &[wanted(local), json!(public)]).await;
     assert_eq!(said.text(), format!("Cloud service 'echo' exposed on port {public} on 127.0.0.1"));
     assert_eq!(ask(public).await.unwrap(), "hello you");
@@ -99,7 +96,7 @@ async fn a_service_is_enabled_reached_restored_and_disabled() {
     assert!(line.contains("echo") && line.contains("(open)"), "{line}");
     assert_eq!(said.message["procs"], json!([]));
 
-    let other = free_port().await;
+    let other = free_port();
     let said =
         script.call(session, "ServiceRestore", &[wanted(local), json!(other.to_string())]).await;
     assert_eq!(said.text(), format!("service echo restored on port {other} on 127.0.0.1"));
@@ -139,7 +136,7 @@ async fn a_service_whose_tunnel_does_not_stand_is_not_kept() {
     let said = script.call(session, "ServiceEnable", &[wanted(22), port]).await;
     assert_eq!(said.result, "ERROR", "{said:?}");
     server.abort();
-    let said = script.call(session, "ServiceEnable", &[wanted(22), json!(free_port().await)]).await;
+    let said = script.call(session, "ServiceEnable", &[wanted(22), json!(free_port())]).await;
     assert_eq!(said.result, "ERROR", "{said:?}");
     assert_eq!(read(&rod, "services.json"), json!({"services": {}}));
     running.stop().await;
@@ -149,7 +146,7 @@ async fn a_service_whose_tunnel_does_not_stand_is_not_kept() {
 async fn the_services_of_an_upstream_home_are_opened_and_its_other_members_kept() {
     let ((tunnels, _server), local) = (tunnel_server().await, service().await.port());
     let (_crossroads, script) = cloud().await;
-    let (rod, public) = (with_code(&script, CODE), free_port().await);
+    let (rod, public) = (with_code(&script, CODE), free_port());
     let book = json!({"services": {SERVICE: {
         "name": "echo", "public_port": public, "local_port": local, "pid": 1,
         "enabled_at": "2026-01-01T00:00:00.000000", "updated_at": "", "odd": true

@@ -4,9 +4,10 @@
 //! that none of the words may make is looked for at the end.
 
 use super::script::{CODE, Script, UUID, configuration, request};
-use super::services::{free_port, tunnel_server};
+use super::services::tunnel_server;
 use super::{cloud, file, plugin, read, with_code};
 use crate::packages::Programs;
+use crate::ports::free_port;
 use crate::rod::{Rod, line_with};
 use crate::words::{nothing_was_run, spoilt, words};
 use serde_json::{Value, json};
@@ -95,7 +96,7 @@ async fn no_word_of_a_call_is_ever_run() {
     let (tunnels, _tunnels) = tunnel_server().await;
     let (mut child, session) = start(&rod, &programs, &script, tunnels).await;
     let mut carried = 0;
-    for (method, arguments) in calls(free_port().await) {
+    for (method, arguments) in calls(free_port()) {
         // As it is right, so that what is refused later is refused for its words.
         let right = script.call(session, method, &arguments).await;
         for word in words(&canary) {
