@@ -1,8 +1,8 @@
 //! Where on this machine control groups may be made, and the tidying of those that were left behind.
 //!
 //! Invariants: a place is given only after a group could be made and limited there; other processes' groups
-//! are never changed; groups of an agent that died are emptied and removed. Not here: groups of runs
-//! (`cgroup`).
+//! are never changed; groups of an agent that died are emptied and removed, but only those of our own process
+//! namespace, because nobody can tell whether an agent elsewhere lives. Not here: groups of runs (`cgroup`).
 
 use crate::cgroup::{Hierarchy, Version};
 use std::fs;
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Rounds of emptying a runtime's groups, and the pause between them.
 const REMOVE_ROUNDS: usize = 20;
 const REMOVE_EVERY: Duration = Duration::from_millis(5);
-/// Prefix of the groups we make; the agent's process number follows.
+/// Prefix of the groups we make; the agent's process number, a count, and the process namespace of that number follow.
 const PREFIX: &str = "s4t-guests-";
 /// Our place in the hierarchy that has `controller`, made and proven writable.
 pub(crate) fn hierarchy(own: &str, mounts: &str, controller: &str) -> Option<Hierarchy> {
@@ -22,7 +22,7 @@ pub(crate) fn hierarchy(own: &str, mounts: &str, controller: &str) -> Option<Hie
     if version == Version::V2 {
         delegate(&here).ok()?;
     }
-    remove_stale(version, &here);
+    remove_stale(version, &here, &namespace());
     let dir = make_base(&here).ok()?;
     let hierarchy = Hierarchy { version, dir };
     if version == Version::V2 {
@@ -108,18 +108,26 @@ fn make_base(here: &Path) -> io::Result<PathBuf> {
     static MADE: AtomicU64 = AtomicU64::new(0);
     // Both controllers of version 2 share one directory, so only the first call makes it.
     let number = MADE.fetch_add(1, Ordering::Relaxed);
-    let dir = here.join(format!("{PREFIX}{}-{number}", std::process::id()));
+    let dir = here.join(format!("{PREFIX}{}-{number}-{}", std::process::id(), namespace()));
     fs::create_dir(&dir)?;
     Ok(dir)
 }
 
-/// Groups of agents that died: their guests are killed too.
-fn remove_stale(version: Version, here: &Path) {
+/// The number of the process namespace we are in; numbers of processes mean something only there.
+fn namespace() -> String {
+    let link = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    link.to_string_lossy().chars().filter(char::is_ascii_digit).collect()
+}
+
+/// Groups of agents of our `namespace` that died: their guests are killed too.
+fn remove_stale(version: Version, here: &Path, namespace: &str) {
     for entry in fs::read_dir(here).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
-        let Some(owner) = owner else { continue };
-        if !Path::new("/proc").join(owner).exists() {
+        let Some(words) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else {
+            continue;
+        };
+        let [owner, _, at] = words.split('-').collect::<Vec<_>>()[..] else { continue };
+        if at == namespace && !Path::new("/proc").join(owner).exists() {
             remove_base(version, &entry.path());
         }
     }
@@ -175,6 +183,29 @@ mod tests {
     #[test]
     fn garbage_in_proc_means_no_control_groups() {
         assert_eq!(locate("x\n1:2", "y - z", "memory"), None);
+    }
+
+    #[test]
+    fn only_groups_of_dead_agents_of_our_own_namespace_are_removed() {
+        let here = tempfile::tempdir().unwrap();
+        let (ours, own) = (namespace(), std::process::id());
+        assert!(!ours.is_empty());
+        // The largest number of a process is below 2^22.
+        let dead = format!("{PREFIX}4194305-0-{ours}");
+        let kept = [
+            format!("{PREFIX}{own}-0-{ours}"),
+            format!("{PREFIX}4194305-0-1{ours}"),
+            format!("{PREFIX}4194305-0"),
+            "somebody-else".to_owned(),
+        ];
+        for name in kept.iter().chain([&dead]) {
+            fs::create_dir(here.path().join(name)).unwrap();
+        }
+        remove_stale(Version::V2, here.path(), &ours);
+        assert!(!here.path().join(&dead).exists());
+        for name in &kept {
+            assert!(here.path().join(name).exists(), "{name}");
+        }
     }
 
     #[test]

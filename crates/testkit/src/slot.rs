@@ -14,7 +14,7 @@ const PORTS: u16 = 18;
 /// Ports of a slot for services.
 pub(crate) const SERVICE_PORTS: u16 = PORTS - 3;
 /// How many slots there are.
-const SLOTS: u16 = 700;
+const SLOTS: u16 = 600;
 
 /// A number held.
 #[derive(Debug)]

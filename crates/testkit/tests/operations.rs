@@ -6,7 +6,6 @@ use api::page::Page;
 use model::Kind;
 use model::operation::State;
 use serde_json::{Value, json};
-use std::time::Duration;
 use testkit::{Board, BoardOptions, PATIENCE, World, until};
 
 const SLEEPER: &str =

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use testkit::{PATIENCE, Program, Said, Signal, World, WorldOptions, program_path};
 
 fn serve(data: &Path) -> Command {
@@ -191,8 +191,8 @@ fn sigterm_answers_running_requests_exits_with_zero_and_loses_no_operation() {
          return 'in order'\n",
     );
     board.inject("slow");
+    let gate = board.home().join("go-on");
     std::thread::scope(|scope| {
-        let gate = board.home().join("go-on");
         let call = scope.spawn(|| board.call("slow", &json!({ "file": gate })));
         testkit::until("the call to run", PATIENCE, || {
             let page: api::Page<Value> = world
