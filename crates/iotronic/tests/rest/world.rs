@@ -75,7 +75,7 @@ impl World {
     /// A world whose time stands, from now, until it is told to move.
     pub(crate) async fn standing_still() -> (Self, Arc<ManualClock>) {
         let clock = Arc::new(ManualClock::at(SystemClock.unix_micros()));
-        let options = store::Options { clock: clock.clone(), faults: None };
+        let options = store::Options { clock: clock.clone(), ..store::Options::default() };
         (Self::on(|_| {}, options).await, clock)
     }
 

@@ -21,8 +21,9 @@ use crate::splice::Endpoint;
 
 /// With so much unsent, nothing more that would want an answer is read.
 const UNSENT_MAX: usize = 2 * PIECE_MAX;
-/// How long the first bytes wait for the answer to the ping before they are sent all the same.
-const EARLY: Duration = Duration::from_secs(1);
+/// How long the first bytes wait for the answer to the ping before they are sent all the same: for a peer that answers no
+/// pings this is late, for a slow one that is asked for many connections at once anything sooner is lost.
+const EARLY: Duration = Duration::from_secs(10);
 
 /// Bytes that passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
