@@ -34,7 +34,7 @@ pub use command_line::Said;
 pub use island::Island;
 pub use local_service::{LocalService, Talk};
 pub use package_managers::PackageManagers;
-pub use program::{Program, program_path};
+pub use program::{Program, memory_kib, program_path};
 pub use raw_http::{Answer, RawHttp};
 pub use rustix::process::Signal;
 pub use sim_board::{Conduct, Reply, SimulatedBoard};

@@ -145,12 +145,7 @@ impl Program {
     /// It has ended.
     #[must_use]
     pub fn memory_kib(&self) -> (u64, u64) {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-            line.split_whitespace().next().unwrap().parse().unwrap()
-        };
-        (field("VmRSS:"), field("VmHWM:"))
+        memory_kib(self.pid())
     }
 
     fn show_last_words(&self) {
@@ -158,6 +153,20 @@ impl Program {
         let from = said.ceil_char_boundary(said.len().saturating_sub(LAST_WORDS));
         eprintln!("---- {} said last ({}):\n{}", self.name, self.log.display(), &said[from..]);
     }
+}
+
+/// Memory of a process in KiB: now, and at most so far.
+///
+/// # Panics
+/// There is none of that number.
+#[must_use]
+pub fn memory_kib(pid: u32) -> (u64, u64) {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    (field("VmRSS:"), field("VmHWM:"))
 }
 
 impl Drop for Program {

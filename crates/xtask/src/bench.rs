@@ -28,8 +28,9 @@ const OPENING: &str = "\
 
 Written by `cargo xtask bench --write`; it builds the programs as they are shipped, starts one cloud and one board with their default
 settings on loopback, and measures from outside. Load generators, local services and the ends of forwarded connections are not
-counted as ours. *Upstream* is IoTronic 0.4.17 with lightning-rod 0.5.0, measured before on the same kind of machine (2 cores,
-24 GiB, load average 10-35); its figures of processor time and memory carry over, its times only roughly. CPU is user and system time
+counted as ours. *Upstream* is IoTronic 0.4.17 with lightning-rod 0.5.0 and node-reverse-wstunnel 1.0.0, run unmodified in the same
+run; a figure that says *quoted* was measured before on the same kind of machine (2 cores, 24 GiB, load average 10-35): those of
+processor time and memory carry over, times only roughly. CPU is user and system time
 of `iotronic` and `lightning-rod` together, from the kernel's accounts. Where a line says so, the quietest of several rounds is
 judged, because the goals are meant for an idle machine; what stands beside it says how the other rounds went.
 ";

@@ -233,10 +233,19 @@ impl Board {
         self.process.as_mut().is_some_and(Program::is_alive)
     }
 
+    fn agent_process(&self) -> Option<Pid> {
+        self.process.as_ref().and_then(|process| descendant(process.pid(), 2))
+    }
+
+    /// The agent's process number, as seen from here, while the board is on.
+    #[must_use]
+    pub fn agent(&self) -> Option<u32> {
+        self.agent_process().and_then(|pid| u32::try_from(pid.as_raw_nonzero().get()).ok())
+    }
+
     /// Asks the agent to end (SIGINT), which switches the board off; cuts it if that does not help.
     pub fn stop(&mut self) {
-        let agent = self.process.as_ref().and_then(|process| descendant(process.pid(), 2));
-        if let Some(pid) = agent {
+        if let Some(pid) = self.agent_process() {
             let _ = kill_process(pid, Signal::INT);
         }
         if let Some(process) = &mut self.process

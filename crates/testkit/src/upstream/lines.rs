@@ -62,6 +62,11 @@ impl Lines {
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
     }
 
+    /// Its process number.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it said last on standard error.
     pub(super) fn said(&self) -> String {
         let text = std::fs::read(&self.log).unwrap_or_default();

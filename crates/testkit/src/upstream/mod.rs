@@ -19,5 +19,6 @@ pub mod play;
 pub mod script;
 pub mod server;
 pub mod tunnel;
+pub mod wstun;
 
 pub use environment::cache;

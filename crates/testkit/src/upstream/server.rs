@@ -97,6 +97,18 @@ impl Server {
         self.sql("UPDATE boards SET status = ? WHERE uuid = ?", &[status, board]);
     }
 
+    /// Its process number.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.lines.pid()
+    }
+
+    /// Its memory now, in KiB.
+    #[must_use]
+    pub fn memory_kib(&self) -> u64 {
+        crate::memory_kib(self.pid()).0
+    }
+
     /// What it said last.
     #[must_use]
     pub fn said(&self) -> String {

@@ -69,15 +69,57 @@ impl Figure {
     }
 }
 
-/// Figures as a Markdown table.
-pub(crate) fn table(figures: &[Figure]) -> String {
+/// What upstream needs for the same, measured in this run.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    /// How the line begins in which it stands.
+    of: &'static str,
+    value: String,
+    beside: String,
+}
+
+impl Peer {
+    /// A value for the line that begins so.
+    pub(crate) fn new(of: &'static str, value: String) -> Self {
+        Self { of, value, beside: String::new() }
+    }
+
+    /// What helps to read it.
+    pub(crate) fn beside(mut self, text: impl Into<String>) -> Self {
+        self.beside = text.into();
+        self
+    }
+
+    fn shown(&self) -> String {
+        let Self { value, beside, .. } = self;
+        if beside.is_empty() { value.clone() } else { format!("{value} ({beside})") }
+    }
+}
+
+/// Upstream's value of a line: of this run, or of one before.
+fn upstream(figure: &Figure, peers: &[Peer]) -> String {
+    match peers.iter().find(|peer| figure.what.starts_with(peer.of)) {
+        Some(peer) => peer.shown(),
+        None if figure.upstream.is_empty() => String::new(),
+        None => format!("{}, quoted", figure.upstream),
+    }
+}
+
+/// Figures as a Markdown table, and what was measured of upstream without a line of ours beside it.
+pub(crate) fn table(figures: &[Figure], peers: &[Peer]) -> String {
     let mut text = String::from(
         "| what | measured | goal | | upstream | beside it, same run |\n|---|---|---|---|---|---|\n",
     );
+    let is_alone = |peer: &&Peer| !figures.iter().any(|figure| figure.what.starts_with(peer.of));
     for figure in figures {
-        let Figure { what, value, unit, upstream, beside, .. } = figure;
+        let Figure { what, value, unit, beside, .. } = figure;
+        let upstream = upstream(figure, peers);
         let (value, goal, verdict) = (short(*value), figure.goal_text(), figure.verdict());
         writeln!(text, "| {what} | {value} {unit} | {goal} | {verdict} | {upstream} | {beside} |")
+            .expect("a string takes all");
+    }
+    for peer in peers.iter().filter(is_alone) {
+        writeln!(text, "| {} |  |  |  | {} |  |", peer.of, peer.shown())
             .expect("a string takes all");
     }
     text
@@ -113,6 +155,22 @@ mod tests {
         let high = Figure::new("x", 0.2, "").goal(Goal::AtLeast(0.3));
         assert_eq!((low.verdict(), high.verdict()), ("met", "**missed**"));
         assert_eq!(Figure::new("x", 1.0, "").verdict(), "");
+    }
+
+    #[test]
+    fn what_upstream_needed_in_this_run_takes_the_place_of_what_is_quoted() {
+        let figures = [
+            Figure::new("GET one board, CPU, quietest round", 0.05, "ms").upstream("8 ms"),
+            Figure::new("the agent's binary", 5.0, "MiB").upstream("84 MiB"),
+        ];
+        let peers = [
+            Peer::new("GET one board, CPU", "9 ms".into()).beside("p50 10 ms"),
+            Peer::new("no line of ours", "1 s".into()),
+        ];
+        let table = table(&figures, &peers);
+        assert!(table.contains("| 9 ms (p50 10 ms) |") && !table.contains("8 ms"), "{table}");
+        assert!(table.contains("| 84 MiB, quoted |"), "{table}");
+        assert!(table.contains("| no line of ours |  |  |  | 1 s |"), "{table}");
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod http;
 mod machine;
 mod memory;
 mod pages;
+mod peers;
 mod programs;
 mod records;
 mod rights;
@@ -39,6 +40,9 @@ use std::time::Instant;
 
 /// Measures one group.
 type Measure = fn(&mut Stage) -> Vec<Figure>;
+
+/// The group of the peers: what it measures stands in the lines of the others.
+const PEERS: &str = "upstream";
 
 /// The groups in the order in which they run: what needs a fresh cloud comes first, what fills it last.
 const GROUPS: [(&str, Measure); 13] = [
@@ -69,8 +73,15 @@ fn main() {
             figures.extend(measure(&mut stage));
         }
     }
+    // Nothing of ours runs beside them.
+    drop(stage);
+    let mut peers = Vec::new();
+    if wanted.is_empty() || wanted.iter().any(|word| word == PEERS) {
+        eprintln!("measuring: {PEERS} ({:.0} s so far)", began.elapsed().as_secs_f64());
+        peers = peers::figures();
+    }
     println!("{}", machine.described(began.elapsed()));
-    print!("{}", figure::table(&figures));
+    print!("{}", figure::table(&figures, &peers));
 }
 
 /// The groups named on the command line; none means all.
@@ -79,8 +90,10 @@ fn wanted() -> Vec<String> {
     match words.split_first() {
         None => Vec::new(),
         Some((first, names)) if first == "--only" => {
-            let known = |name: &String| GROUPS.iter().any(|(group, _)| group == name);
-            assert!(names.iter().all(known), "the groups are {:?}", GROUPS.map(|(name, _)| name));
+            let known =
+                |name: &String| name == PEERS || GROUPS.iter().any(|(group, _)| group == name);
+            let groups = GROUPS.map(|(name, _)| name);
+            assert!(names.iter().all(known), "the groups are {groups:?} and {PEERS:?}");
             names.to_vec()
         }
         Some((first, _)) => panic!("bench takes only `--only GROUP…`, not `{first}`"),
