@@ -21,6 +21,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (13, include_str!("../migrations/sqlite/0013_quotas.sql")),
     (14, include_str!("../migrations/sqlite/0014_lent_plugins.sql")),
     (15, include_str!("../migrations/sqlite/0015_transfers.sql")),
+    (16, include_str!("../migrations/sqlite/0016_givers.sql")),
 ];
 
 const LEDGER: &str =

@@ -193,6 +193,8 @@ CREATE TABLE delegations (
 
 CREATE INDEX delegations_by_delegated ON delegations (delegated, resource) WHERE revoked_at IS NULL;
 
+CREATE INDEX delegations_by_delegator ON delegations (delegator) WHERE revoked_at IS NULL;
+
 CREATE INDEX delegations_by_parent ON delegations (parent);
 
 CREATE INDEX delegations_by_project ON delegations (project, id);
