@@ -22,6 +22,7 @@ pub mod page;
 pub mod plugins;
 pub mod problem;
 pub mod quotas;
+pub mod recordings;
 pub mod rights;
 pub mod services;
 pub mod session;

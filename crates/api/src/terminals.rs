@@ -49,6 +49,9 @@ pub enum FromCloud {
     Ready {
         /// The user.
         user: String,
+        /// Whether what it shows is recorded.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        recorded: bool,
     },
     /// The shell ended.
     Exit {
@@ -88,7 +91,9 @@ mod tests {
     #[test]
     fn messages_look_as_documented() {
         let said = |message: FromCloud| serde_json::to_value(message).unwrap();
-        assert_eq!(said(FromCloud::Ready { user: "pi".into() }), json!({"ready": {"user": "pi"}}));
+        let ready = |recorded| said(FromCloud::Ready { user: "pi".into(), recorded });
+        assert_eq!(ready(false), json!({"ready": {"user": "pi"}}));
+        assert_eq!(ready(true), json!({"ready": {"user": "pi", "recorded": true}}));
         assert_eq!(said(FromCloud::Exit { code: 0 }), json!({"exit": {"code": 0}}));
         let error = FromCloud::Error { kind: Kind::Timeout, message: "idle".into() };
         assert_eq!(said(error), json!({"error": {"kind": "timeout", "message": "idle"}}));

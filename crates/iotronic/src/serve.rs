@@ -159,6 +159,7 @@ pub async fn start(dir: &Path, settings: Settings, options: Options) -> Result<S
         looks: Looks::default(),
         shutdown: shutdown.clone(),
     });
+    crate::app::recordings::end_interrupted(&cloud).await?;
     open_ports(&cloud).await?;
     let known = count_boards(&cloud.store).await?;
     let tasks = Tasks::new(Shutdown::new());

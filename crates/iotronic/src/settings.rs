@@ -55,6 +55,8 @@ pub struct Settings {
     pub retention: Retention,
     /// How much a project may have, unless something else is said about it.
     pub quota: quota::Defaults,
+    /// How much is kept of recorded terminals.
+    pub recordings: Recordings,
     /// Bounds.
     pub limits: Limits,
     /// Log output.
@@ -177,6 +179,18 @@ pub struct Retention {
     pub audit_days: u32,
 }
 
+/// `[recordings]`
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Recordings {
+    /// Largest recording of one terminal, which ends there.
+    pub session_bytes: u64,
+    /// Days for which recordings are kept.
+    pub days: u32,
+    /// Bytes of all together; the oldest go first.
+    pub total_bytes: u64,
+}
+
 /// `[limits]`
 #[derive(Debug, Clone, Copy, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -251,6 +265,12 @@ impl Default for Audit {
 impl Default for Retention {
     fn default() -> Self {
         Self { operations_days: 30, operations: 100_000, events: 100_000, audit_days: 0 }
+    }
+}
+
+impl Default for Recordings {
+    fn default() -> Self {
+        Self { session_bytes: 16 << 20, days: 30, total_bytes: 1 << 30 }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::output::{Output, Style};
 use crate::session::{Session, Source};
 use crate::{
     audit, board, booking, claim, contribution, delegation, event, fleet, login, operation, plugin,
-    project, quota, right, service, terminal, transfer,
+    project, quota, recording, right, service, terminal, transfer,
 };
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use std::io::Write as _;
@@ -68,6 +68,9 @@ enum Noun {
     /// Quotas: how much a project has and may have.
     #[command(subcommand)]
     Quota(quota::Command),
+    /// Recordings of terminals: whose are recorded, and what was shown.
+    #[command(subcommand)]
+    Recording(recording::Command),
     /// Operations: what was asked of boards.
     #[command(subcommand)]
     Operation(operation::Command),
@@ -116,6 +119,7 @@ impl Line {
             Noun::Ssh(ssh) => ssh.run(&session),
             Noun::Project(command) => command.run(&session, &mut out),
             Noun::Quota(command) => command.run(&session, &mut out),
+            Noun::Recording(command) => command.run(&session, &mut out),
             Noun::Operation(command) => command.run(&session, &mut out),
             Noun::Audit(command) => command.run(&session, &mut out),
             Noun::Events(events) => events.run(&session, &mut out),

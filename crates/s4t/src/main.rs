@@ -18,6 +18,7 @@ mod output;
 mod plugin;
 mod project;
 mod quota;
+mod recording;
 mod right;
 mod service;
 mod session;

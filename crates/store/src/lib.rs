@@ -30,6 +30,7 @@ pub mod operations;
 pub mod page;
 pub mod plugins;
 pub mod quotas;
+pub mod recordings;
 pub mod requests;
 mod schema;
 pub mod services;

@@ -22,6 +22,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (14, include_str!("../migrations/sqlite/0014_lent_plugins.sql")),
     (15, include_str!("../migrations/sqlite/0015_transfers.sql")),
     (16, include_str!("../migrations/sqlite/0016_givers.sql")),
+    (17, include_str!("../migrations/sqlite/0017_recordings.sql")),
 ];
 
 const LEDGER: &str =

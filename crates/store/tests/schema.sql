@@ -394,6 +394,30 @@ CREATE TABLE quotas (
     said TEXT NOT NULL
 );
 
+CREATE TABLE recording_settings (
+    subject TEXT NOT NULL PRIMARY KEY,
+    project TEXT NOT NULL,
+    record BIGINT NOT NULL
+);
+
+CREATE TABLE recordings (
+    id TEXT NOT NULL PRIMARY KEY,
+    project TEXT NOT NULL,
+    board TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    began_at BIGINT NOT NULL,
+    ended_at BIGINT,
+    bytes BIGINT NOT NULL,
+    sha256 TEXT,
+    erased_at BIGINT
+);
+
+CREATE INDEX recordings_by_board ON recordings (board, id);
+
+CREATE INDEX recordings_in_order ON recordings (project, id);
+
+CREATE INDEX recordings_kept ON recordings (id) WHERE erased_at IS NULL;
+
 CREATE TABLE refused_keys (
     public_key BLOB NOT NULL PRIMARY KEY,
     board TEXT NOT NULL,

@@ -126,7 +126,7 @@ impl Terminal {
     #[track_caller]
     pub fn ready(&mut self) -> String {
         match self.next(PATIENCE) {
-            Some(Said::Text(FromCloud::Ready { user })) => user,
+            Some(Said::Text(FromCloud::Ready { user, .. })) => user,
             other => panic!("the terminal is not ready: {other:?}"),
         }
     }

@@ -357,3 +357,49 @@ fn hostile_messages_end_the_terminal_and_nothing_else() {
     assert!(shown.contains("^@^A^B^C") && shown.ends_with("M-^?"), "{shown}");
     board.answers();
 }
+
+#[test]
+fn a_recorded_terminal_says_so_first_and_what_it_showed_is_hashed_into_the_audit() {
+    let world = World::new();
+    let board = board(&world, "recorded");
+    let _ = world.s4t(&["recording", "set", "on", "--board", "recorded"]).ok();
+    let mut terminal = board.ask_terminal(&world.admin(), "").unwrap();
+    match terminal.next(PATIENCE) {
+        Some(TerminalSaid::Text(FromCloud::Ready { recorded: true, .. })) => {}
+        other => panic!("it is not told at the opening: {other:?}"),
+    }
+    let before = terminal.wait_for("what this terminal shows is recorded\r\n");
+    assert_eq!(before, "", "nothing is shown before it is told");
+    // What is typed unseen is in no recording.
+    terminal.send(b"stty -echo; echo rea''dy\n");
+    let _ = terminal.wait_for("ready\r\n");
+    terminal.send(b"read secret\n");
+    terminal.send(b"correct-horse\n");
+    terminal.send(b"echo sum $((6 * 7)) ${#secret}\n");
+    let _ = terminal.wait_for("sum 42 13");
+    terminal.resize(132, 50);
+    terminal.send(b"exit\n");
+    let _ = terminal.rest(PATIENCE);
+    let recording = until("the recording to end", PATIENCE, || {
+        let all = world.s4t(&["recording", "list", "--board", "recorded", "-f", "json"]).json();
+        let one = all[0].clone();
+        if one["ended_at"].is_string() { Ok(one) } else { Err(all.to_string()) }
+    });
+    let id = recording["id"].as_str().unwrap();
+    let cast = world.s4t(&["recording", "cast", id]).ok();
+    assert!(cast.starts_with("{") && cast.contains("sum 42 13"), "{cast}");
+    assert!(cast.contains("132x50"), "{cast}");
+    assert!(!cast.contains("correct-horse"), "{cast}");
+    for line in cast.lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+    assert_eq!(recording["bytes"], cast.len());
+    let hash = recording["sha256"].as_str().unwrap();
+    let told = world.s4t(&["audit", "list", "--verb", "terminal:close", "-f", "json"]).json();
+    assert!(told.to_string().contains(hash), "{told}");
+    let _ = world.s4t(&["recording", "erase", id]).ok();
+    let _ = world.s4t(&["recording", "cast", id]).failed(6);
+    let said = world.s4t(&["ssh", "recorded", "--", "echo", "hi"]);
+    assert!(said.err.contains("is recorded"), "{}", said.err);
+    assert_eq!(said.ok(), "hi\n");
+}

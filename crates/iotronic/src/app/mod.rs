@@ -28,6 +28,7 @@ pub mod parking;
 pub mod plugins;
 pub mod projects;
 pub mod quotas;
+pub mod recordings;
 pub mod registered;
 pub mod replacement;
 pub mod requests;

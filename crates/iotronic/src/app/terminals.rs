@@ -5,6 +5,7 @@
 //! the board lets anybody in at all, which its owner decides there.
 
 use crate::app::access::{Basis, Caller};
+use crate::app::recordings::{Recorder, Written};
 use crate::app::standing::{End, Standing};
 use crate::app::{Error, boards, devices};
 use crate::cloud::Cloud;
@@ -12,7 +13,7 @@ use crate::identity::tokens::Statement;
 use model::audit::ActorKind;
 use model::board::Status;
 use model::{Kind, ProjectId};
-use rpc::terminal::{Open, Opened};
+use rpc::terminal::{Open, Opened, Size};
 use rpc::{Call, Fault};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -54,6 +55,8 @@ pub struct Terminal {
     pub channel: Channel,
     /// As which user of the board the shell runs.
     pub user: String,
+    /// What is shown goes here, where the board's owner wants it.
+    pub recorder: Option<Recorder>,
     asked: Asked,
     id: Uuid,
     began: Instant,
@@ -92,18 +95,44 @@ impl Asked {
     /// The board is away, refuses, or its link does not come up.
     pub async fn open(self, open: Open) -> Result<Terminal, Fault> {
         let Self { cloud, caller, board, .. } = &self;
+        let id = Uuid::now_v7();
+        let size = open.size;
         let call = Call::TerminalOpen(open);
         let answer = devices::ask(cloud, caller, board, call, OPEN_TIMEOUT).await;
         let opened = answer.and_then(devices::shape::<Opened>);
         let Opened { key, user } = opened.map_err(|error| named(board, &error))?;
         let channel = self.channel(key).await?;
-        let id = Uuid::now_v7();
-        let noted = self.note(id, "opened", "terminal:open", json!({ "as": user })).await;
+        let recorder = self.recorder(id, size).await?;
+        let mut more = json!({ "as": user });
+        if let (Some(_), Some(more)) = (&recorder, more.as_object_mut()) {
+            more.insert("recorded".into(), true.into());
+        }
+        let note = match &recorder {
+            Some(_) => Note::Begin,
+            None => Note::Alone,
+        };
+        let noted = self.note(id, "opened", "terminal:open", more, note).await;
         noted.map_err(|_| {
             Fault::new(Kind::Internal, "the terminal cannot be written into the audit")
         })?;
         tracing::info!(board = %self.board.name, user = %self.caller.principal().user, "terminal opened");
-        Ok(Terminal { channel, user, asked: self, id, began: Instant::now() })
+        Ok(Terminal { channel, user, recorder, asked: self, id, began: Instant::now() })
+    }
+
+    /// The recording, where one is wanted: without it there is no terminal.
+    async fn recorder(&self, id: Uuid, size: Size) -> Result<Option<Recorder>, Fault> {
+        let Self { cloud, board, .. } = self;
+        let wanted = store::recordings::wanted(&cloud.store, &board.project, board.id).await;
+        let wanted = wanted.map_err(|error| {
+            tracing::error!(%error, "whether a terminal is to be recorded cannot be read");
+            Fault::new(Kind::Internal, "whether this terminal is to be recorded cannot be told")
+        })?;
+        if !wanted {
+            return Ok(None);
+        }
+        let seconds = cloud.now().micros().div_euclid(1_000_000);
+        let most = cloud.settings.recordings.session_bytes;
+        Recorder::begin(&cloud.dir, id, size, seconds, most).map(Some)
     }
 
     async fn channel(&self, key: String) -> Result<Channel, Fault> {
@@ -129,6 +158,7 @@ impl Asked {
         verb: &'static str,
         audited: &'static str,
         more: Value,
+        note: Note,
     ) -> Result<(), store::Error> {
         let from = self.from.map(|from| from.ip().to_string());
         let entry = self.entry(id, audited, &more, from.as_deref());
@@ -142,9 +172,17 @@ impl Asked {
             body.extend(more);
         }
         let project: ProjectId = self.board.project.clone();
+        let (board, user) = (self.board.id, self.caller.principal().user.clone());
         let write = self.cloud.store.write(move |tx| {
             let event = NewEvent::about("terminal", verb, &project, id, body);
             Box::pin(async move {
+                match note {
+                    Note::Alone => {}
+                    Note::Begin => store::recordings::begin(tx, id, board, &user).await?,
+                    Note::End(Written { bytes, sha256 }) => {
+                        store::recordings::end(tx, id, bytes, &sha256).await?;
+                    }
+                }
                 tx.audit(entry).await?;
                 tx.event(event).await.map(|_| ())
             })
@@ -183,15 +221,43 @@ impl Terminal {
     }
 
     /// Writes its end into the event log and the audit.
-    pub async fn closed(&self, reason: &str, moved: Moved) {
+    pub async fn closed(&mut self, reason: &str, moved: Moved) {
+        let written = match self.recorder.take() {
+            Some(recorder) => {
+                // Waits for the disk.
+                tokio::task::spawn_blocking(move || recorder.end()).await.ok().and_then(Result::ok)
+            }
+            None => None,
+        };
         let seconds = self.began.elapsed().as_secs();
         tracing::info!(board = %self.asked.board.name, reason, "terminal closed");
-        let more = json!({
+        let mut more = json!({
             "as": self.user, "reason": reason, "seconds": seconds, "sent": moved.sent, "received": moved.received,
         });
+        let note = match written {
+            Some(written) => {
+                let said = json!({ "sha256": written.sha256, "bytes": written.bytes });
+                if let Some(more) = more.as_object_mut() {
+                    more.insert("recording".into(), said);
+                }
+                Note::End(written)
+            }
+            // One that could not be written to its end gets what there is of it at the next start.
+            None => Note::Alone,
+        };
         // Logged there; there is nobody left to tell.
-        let _ = self.asked.note(self.id, "closed", "terminal:close", more).await;
+        let _ = self.asked.note(self.id, "closed", "terminal:close", more, note).await;
     }
+}
+
+/// What a note says of a recording, in the same transaction.
+enum Note {
+    /// Nothing.
+    Alone,
+    /// It begins.
+    Begin,
+    /// It has ended.
+    End(Written),
 }
 
 /// The board's name stands in our own faults already.

@@ -30,6 +30,7 @@ mod page;
 mod plugins;
 mod quotas;
 mod rate;
+mod recordings;
 mod rights;
 pub mod routes;
 mod services;

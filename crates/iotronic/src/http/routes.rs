@@ -4,8 +4,8 @@
 use crate::cloud::Cloud;
 use crate::http::{
     audit, boards, bookings, claims, contributions, delegations, docs, events, fleets, identity,
-    injections, load, logs, map, metrics, operations, plugins, quotas, rights, services, session,
-    system, terminals, transfers, ui, v1, versions,
+    injections, load, logs, map, metrics, operations, plugins, quotas, recordings, rights,
+    services, session, system, terminals, transfers, ui, v1, versions,
 };
 use axum::handler::Handler;
 use axum::http::Method;
@@ -45,6 +45,7 @@ pub fn table() -> Vec<Route> {
         on_operations(),
         history(),
         audit_routes(),
+        recording_routes(),
         v1::routes::all(),
     ];
     all.into_iter().flatten().collect()
@@ -247,6 +248,19 @@ fn audit_routes() -> Vec<Route> {
         post(ERASE, operate("audit:erase"), audit::erase),
         get("/v2/audit/{seq}", own("audit:get_one"), audit::show),
         get("/v2/audit/{seq}/proof", own("audit:proof"), audit::proof),
+    ]
+}
+
+fn recording_routes() -> Vec<Route> {
+    use api::recordings::{PATH, SETTINGS};
+    const ONE: &str = "/v2/recordings/{recording}";
+    vec![
+        get(PATH, own("recording:get"), recordings::list),
+        get(ONE, own("recording:get_one"), recordings::show),
+        delete(ONE, own("recording:delete"), recordings::erase),
+        get("/v2/recordings/{recording}/cast", own("recording:cast"), recordings::cast),
+        get(SETTINGS, own("recording_setting:get"), recordings::settings),
+        put(SETTINGS, own("recording_setting:put"), recordings::set),
     ]
 }
 

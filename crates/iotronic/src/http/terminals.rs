@@ -5,6 +5,7 @@
 //! in the last text message, and the event log too.
 
 use crate::app::access::Caller;
+use crate::app::recordings::Recorder;
 use crate::app::terminals::{self, Asked, Moved, Terminal};
 use crate::cloud::Cloud;
 use crate::http::Peer;
@@ -40,6 +41,9 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_secs(1);
 /// A client that has not taken what was sent may do something else with its time for so long.
 const STALLED: Duration = Duration::from_secs(600);
+
+/// The first line of a screen that is recorded.
+const RECORDED: &str = "what this terminal shows is recorded\r\n";
 
 /// The places of all terminals. Cloning is cheap.
 #[derive(Clone)]
@@ -123,15 +127,21 @@ impl Opener {
     async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(self, socket: WebSocket<S>) {
         let Self { cloud, asked, open, place } = self;
         let mut client = Client::new(socket, cloud.settings.liveness.watch());
+        let mode = open.mode;
         let opened = match cloud.shutdown.until(asked.open(open)).await {
             Some(opened) => opened,
             None => Err(stopping()),
         };
         match opened {
-            Ok(terminal) => {
-                client.say(&FromCloud::Ready { user: terminal.user.clone() });
+            Ok(mut terminal) => {
+                let recorded = terminal.recorder.is_some();
+                client.say(&FromCloud::Ready { user: terminal.user.clone(), recorded });
+                // Where bytes must pass unchanged, the message before says it alone.
+                if recorded && mode == terminal::Mode::Screen {
+                    client.writer.feed_binary_with(&[], RECORDED.as_bytes());
+                }
                 let mut moved = Moved::default();
-                let ending = converse(&cloud, &terminal, &mut client, &mut moved).await;
+                let ending = converse(&cloud, &mut terminal, &mut client, &mut moved).await;
                 terminal.closed(&ending.reason(), moved).await;
                 // The board hangs up at once, however long the client takes to hear of it.
                 drop(terminal);
@@ -214,12 +224,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Client<S> {
 /// Until either end is over, or the client may not any more.
 async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send>(
     cloud: &Cloud,
-    terminal: &Terminal,
+    terminal: &mut Terminal,
     client: &mut Client<S>,
     moved: &mut Moved,
 ) -> Ending {
     let standing = terminal.standing();
-    let mut relay = Relay::new(&terminal.channel, client.watch, moved);
+    let Terminal { channel, recorder, .. } = terminal;
+    let mut relay = Relay::new(channel, recorder.as_mut(), client.watch, moved);
     let ended = tokio::select! {
         biased;
         () = cloud.shutdown.begun() => return Ending::Ours(stopping()),
@@ -247,6 +258,7 @@ impl From<ChannelError> for Lost {
 /// Moves bytes between the client and the board.
 struct Relay<'a> {
     channel: &'a Channel,
+    recorder: Option<&'a mut Recorder>,
     decoder: Decoder,
     /// Frames for the board, as far as it has not taken them.
     inward: BytesMut,
@@ -257,10 +269,15 @@ struct Relay<'a> {
 }
 
 impl<'a> Relay<'a> {
-    fn new(channel: &'a Channel, watch: websocket::Settings, moved: &'a mut Moved) -> Self {
+    fn new(
+        channel: &'a Channel,
+        recorder: Option<&'a mut Recorder>,
+        watch: websocket::Settings,
+        moved: &'a mut Moved,
+    ) -> Self {
         let now = Instant::now();
         let (decoder, inward) = (Decoder::default(), BytesMut::new());
-        Self { channel, decoder, inward, watch, moved, heard: now, asked: now }
+        Self { channel, recorder, decoder, inward, watch, moved, heard: now, asked: now }
     }
 
     async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(
@@ -318,7 +335,16 @@ impl<'a> Relay<'a> {
                 }
             }
             Message::Text(text) => match said(&text) {
-                Ok(frame) => self.send(&frame),
+                Ok(frame) => {
+                    let recorded = match (&frame, &mut self.recorder) {
+                        (Frame::Resize(size), Some(recorder)) => recorder.resized(*size),
+                        _ => Ok(()),
+                    };
+                    if let Err(fault) = recorded {
+                        return Some(Ending::Ours(fault));
+                    }
+                    self.send(&frame);
+                }
                 Err(fault) => return Some(Ending::Ours(fault)),
             },
             Message::Ping(body) => client.writer.feed(&Message::Pong(body)),
@@ -342,7 +368,14 @@ impl<'a> Relay<'a> {
         loop {
             match self.decoder.next() {
                 Ok(None) => return None,
-                Ok(Some(Frame::Data(bytes))) => client.writer.feed_binary_with(&[], &bytes),
+                Ok(Some(Frame::Data(bytes))) => {
+                    // First: what is not recorded is not shown.
+                    let recorded = self.recorder.as_mut().map(|recorder| recorder.shown(&bytes));
+                    if let Some(Err(fault)) = recorded {
+                        return Some(Ending::Ours(fault));
+                    }
+                    client.writer.feed_binary_with(&[], &bytes);
+                }
                 Ok(Some(Frame::Exit(code))) => return Some(Ending::Exit(code)),
                 Ok(Some(Frame::Closed { kind, text })) => {
                     return Some(Ending::Ours(Fault::new(kind, text)));

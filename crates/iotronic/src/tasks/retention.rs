@@ -1,5 +1,6 @@
 //! Removes history that is not kept any longer, in small batches so that it never holds up other writes for long.
 
+use crate::app::recordings;
 use crate::cloud::Cloud;
 use model::Timestamp;
 use std::time::Duration;
@@ -24,6 +25,7 @@ pub(super) async fn run(cloud: Cloud) {
 }
 
 async fn step(cloud: &Cloud) -> Result<(), store::Error> {
+    recordings::sweep(cloud, cloud.now()).await?;
     for _ in 0..MAX_BATCHES {
         if batch(cloud).await? == 0 {
             return Ok(());

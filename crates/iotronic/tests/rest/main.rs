@@ -29,6 +29,7 @@ mod load;
 mod machine;
 mod matrix;
 mod quotas;
+mod recordings;
 mod rights;
 mod session;
 mod smuggling;

@@ -71,6 +71,7 @@ impl Things {
             .replace("{credential}", NOTHING)
             .replace("{delegation}", NOTHING)
             .replace("{transfer}", NOTHING)
+            .replace("{recording}", NOTHING)
             .replace("{seq}", &self.row)
             // Roles that are built in are nobody's to change.
             .replace("/v3/roles/{role}", &format!("/v3/roles/{NOTHING}"))
@@ -99,6 +100,7 @@ fn good_body(route: &Route) -> Option<Value> {
             json!({ "name": "new", "language": "node", "mode": "sync", "source": "x" })
         }
         (_, "/v2/services") => json!({ "name": "new", "port": 80 }),
+        (_, "/v2/recording-settings") => json!({ "record": "off" }),
         (_, "/v2/fleets") => json!({ "name": "new" }),
         (_, "/v2/delegations") => json!({
             "resource": "board:lamp", "to": "nobody", "rights": ["read"], "until": "2999-01-01T00:00:00Z"
@@ -209,6 +211,7 @@ async fn each_role_may_do_exactly_what_the_table_of_routes_says() {
                     "{port}",
                     "{delegation}",
                     "{transfer}",
+                    "{recording}",
                     "webservices",
                     "/contribution",
                     "access_rules/",

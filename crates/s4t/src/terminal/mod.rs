@@ -85,7 +85,11 @@ impl Ssh {
     async fn converse(&self, client: &Client, local: Local) -> Result<u8, Failure> {
         let socket = dial::dial(client, &self.path(local)).await?;
         let mut cloud = Cloud::new(socket);
-        let user = cloud.ready().await?;
+        let (user, recorded) = cloud.ready().await?;
+        if recorded && local == Local::Pipe {
+            // A screen shows the cloud's own line.
+            eprintln!("what this terminal shows is recorded");
+        }
         if local == Local::Terminal {
             let board = crate::output::harmless(&self.board);
             let user = crate::output::harmless(&user);
@@ -163,13 +167,13 @@ impl Cloud {
         }
     }
 
-    /// Waits until the shell runs; as which user.
-    async fn ready(&mut self) -> Result<String, Failure> {
+    /// Waits until the shell runs; as which user, and whether what it shows is recorded.
+    async fn ready(&mut self) -> Result<(String, bool), Failure> {
         loop {
             let message = tokio::time::timeout(GIVE_UP, self.reader.next()).await;
             match message.map_err(|_| lost())?.map_err(|_| lost())? {
                 Message::Text(text) => match said(&text)? {
-                    FromCloud::Ready { user } => return Ok(user),
+                    FromCloud::Ready { user, recorded } => return Ok((user, recorded)),
                     FromCloud::Exit { .. } => return Err(lost()),
                     FromCloud::Error { kind, message } => return Err(Failure::new(kind, message)),
                 },

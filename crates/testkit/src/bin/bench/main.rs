@@ -13,6 +13,7 @@
     reason = "a measurement that fails is a panic"
 )]
 
+mod audit;
 mod calls;
 mod commands;
 mod connections;
@@ -45,10 +46,11 @@ type Measure = fn(&mut Stage) -> Vec<Figure>;
 const PEERS: &str = "upstream";
 
 /// The groups in the order in which they run: what needs a fresh cloud comes first, what fills it last.
-const GROUPS: [(&str, Measure); 13] = [
+const GROUPS: [(&str, Measure); 14] = [
     ("memory", memory::figures),
     ("query", calls::figures),
     ("command", commands::figures),
+    ("audit", audit::figures),
     ("enable", exposure::figures),
     ("forward", throughput::figures),
     ("terminal", terminal::figures),
