@@ -182,7 +182,7 @@ fn tunnel() -> Vec<Peer> {
         Peer::new("forwarded download against direct TCP", format!("{} ×", short(median(&ratios))))
             .beside(format!("{} MiB each, {ROUNDS} rounds", BYTES >> 20)),
         Peer::new("memory of each further forwarded service", format!("{} MiB", short(mib(board))))
-            .beside("its process on the board"),
+            .beside("its process on the board, after these downloads"),
     ]
 }
 
