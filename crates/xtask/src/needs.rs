@@ -21,17 +21,22 @@ enum Sign {
     Program(&'static [&'static str]),
     /// A module that Python can load.
     PythonModule(&'static str),
+    /// The headers with which modules of Python in C are compiled.
+    PythonHeaders,
 }
+
+/// Fails where Python's own compiler flags lead to no headers.
+const HEADERS: &str =
+    "import os, sysconfig; os.stat(sysconfig.get_paths()['include'] + '/Python.h')";
 
 impl Sign {
     fn is_there(&self) -> bool {
         match self {
             Self::Program(names) => names.iter().any(|name| is_installed(name)),
             Self::PythonModule(name) => {
-                let mut python = Command::new("python3");
-                python.args(["-c", &format!("import {name}")]);
-                capture(&mut python).is_ok()
+                capture(Command::new("python3").args(["-c", &format!("import {name}")])).is_ok()
             }
+            Self::PythonHeaders => capture(Command::new("python3").args(["-c", HEADERS])).is_ok(),
         }
     }
 
@@ -39,6 +44,7 @@ impl Sign {
         match self {
             Self::Program(names) => format!("program {}", names.join(" or ")),
             Self::PythonModule(name) => format!("Python module {name}"),
+            Self::PythonHeaders => "header Python.h".to_owned(),
         }
     }
 }
@@ -59,9 +65,14 @@ const CHROMIUM: Need = Need {
 };
 
 /// What all tests together need, beside Node.js (see `node`).
-pub(crate) const FOR_TESTS: [Need; 11] = [
+pub(crate) const FOR_TESTS: [Need; 12] = [
     PYTHON,
     PYTHON_PACKAGES,
+    Need {
+        sign: Sign::PythonHeaders,
+        package: "python3-dev",
+        purpose: "modules in C of the upstream programs that are tested beside ours",
+    },
     Need { sign: Sign::Program(&["ip"]), package: "iproute2", purpose: "network namespaces" },
     Need {
         sign: Sign::Program(&["iptables", "nft"]),

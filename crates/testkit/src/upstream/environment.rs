@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 /// Pins that every Python environment has: old packages are built with them, and the board agent wants a pip that
 /// still carries `pkg_resources`.
 const BASE: &str = "pip==23.2.1 setuptools==65.5.0 wheel==0.45.1 pbr==7.1.3";
+/// Packages that the build of others loads without saying so; those of them that have a pin come first.
+const BUILDERS: [&str; 3] = ["cffi", "numpy", "pycparser"];
 /// The Python for which the pins were found.
 const PYTHON: &str = "3.11";
 /// Longest time one step of making an environment may take.
@@ -36,7 +38,8 @@ pub(super) fn material(name: &str) -> PathBuf {
 /// A Python environment with the pins of `crates/testkit/upstream/<name>.txt`.
 pub(super) fn python(name: &str) -> PathBuf {
     let pins = material(&format!("{name}.txt"));
-    once(name, &[&std::fs::read_to_string(&pins).unwrap(), BASE, PYTHON], |folder, log| {
+    let text = std::fs::read_to_string(&pins).unwrap();
+    once(name, &[&text, BASE, PYTHON], |folder, log| {
         run(log, Command::new(find_python()).args(["-m", "venv"]).arg(folder));
         let pip = || {
             let mut command = Command::new(folder.join("bin/python"));
@@ -44,8 +47,20 @@ pub(super) fn python(name: &str) -> PathBuf {
             command
         };
         run(log, pip().args(BASE.split(' ')));
+        let builders = builders(&text);
+        if !builders.is_empty() {
+            run(log, pip().arg("--no-deps").args(builders));
+        }
         run(log, pip().args(["--no-deps", "--no-build-isolation", "-r"]).arg(&pins));
     })
+}
+
+/// The pins of [`BUILDERS`].
+fn builders(pins: &str) -> Vec<&str> {
+    let is_builder = |line: &&str| {
+        line.split_once("==").is_some_and(|(name, _)| BUILDERS.contains(&name.trim()))
+    };
+    pins.lines().map(str::trim).filter(is_builder).collect()
 }
 
 /// A folder with the npm packages of `crates/testkit/upstream/<name>.txt` in its `node_modules`.
@@ -127,4 +142,15 @@ fn find_python() -> PathBuf {
         "no Python {PYTHON} with ensurepip was found; install it (on Debian: python3.11 python3.11-venv) or name it \
          with S4T_PYTHON"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_build_of_others_loads_comes_first() {
+        let pins = "# why\nautobahn==1.0\nnumpy==2.4.6\n  cffi==2.0.0\nnumpydoc==1\n";
+        assert_eq!(builders(pins), ["numpy==2.4.6", "cffi==2.0.0"]);
+    }
 }
