@@ -67,6 +67,11 @@ impl Failure {
     pub(crate) fn report(self) -> ExitCode {
         let code = ExitCode::from(self.code);
         if !self.text.is_empty() {
+            // Lines stay whole: a key or a path that is broken at a hyphen can be neither copied nor found. Set once in a
+            // process; where it was, it was the same.
+            let _ = miette::set_hook(Box::new(|_| {
+                Box::new(miette::MietteHandlerOpts::new().wrap_lines(false).build())
+            }));
             eprintln!("{:?}", miette::Report::new(self));
         }
         code
