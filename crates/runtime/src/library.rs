@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const RECORD: &str = "guest.json";
+/// How often a folder that fills again is deleted.
+const DELETIONS: u32 = 100;
 
 /// What is kept about an installed guest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,7 +121,7 @@ impl Library {
         let home = self.home(id);
         // Without its record the guest is gone, even if the rest cannot be deleted at once.
         fs::remove_file(home.join(RECORD))
-            .and_then(|()| fs::remove_dir_all(&home))
+            .and_then(|()| delete(&home))
             .and_then(|()| sync_dir(&self.dir))
             .map_err(|error| Failure::disk(format!("remove {id}"), &error))
     }
@@ -127,6 +129,17 @@ impl Library {
     pub(crate) fn list(&self) -> Vec<Installed> {
         self.known().values().cloned().collect()
     }
+}
+
+/// A line of the guest's log that was on its way may make its file anew meanwhile; then it is deleted again.
+fn delete(home: &Path) -> io::Result<()> {
+    for _ in 1..DELETIONS {
+        match fs::remove_dir_all(home) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+            done => return done,
+        }
+    }
+    fs::remove_dir_all(home)
 }
 
 fn load(home: &Path) -> Option<Installed> {
