@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// How often one may pass a thing on at most.
@@ -176,10 +177,10 @@ impl Target {
 
 /// Names of actions (`board:get_one`) that may be done. Words that stand for many (`board:all`) are spelled out before they
 /// come here, so that one set is within another or is not, and a later version of the cloud widens nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "BTreeSet<String>", into = "BTreeSet<String>")]
 #[schema(value_type = Vec<String>)]
-pub struct Rights(BTreeSet<String>);
+pub struct Rights(Arc<BTreeSet<String>>);
 
 impl Rights {
     /// Whether the action is among them.
@@ -209,13 +210,13 @@ impl TryFrom<BTreeSet<String>> for Rights {
         if names.len() > MAX_RIGHTS {
             return Err(Invalid::new(format!("{} rights; at most {MAX_RIGHTS}", names.len())));
         }
-        Ok(Self(names))
+        Ok(Self(Arc::new(names)))
     }
 }
 
 impl From<Rights> for BTreeSet<String> {
     fn from(rights: Rights) -> Self {
-        rights.0
+        Arc::unwrap_or_clone(rights.0)
     }
 }
 

@@ -174,9 +174,18 @@ pub enum Size {
 pub trait Reader<'e>: Send {
     /// Runs a statement that reads.
     fn fetch(self, statement: Statement, size: Size) -> BoxFuture<'e, Result<Vec<Row>, Error>>;
+
+    /// The store, where committed state is read: some of it is in memory.
+    fn committed(&self) -> Option<&'e Store> {
+        None
+    }
 }
 
 impl<'e> Reader<'e> for &'e Store {
+    fn committed(&self) -> Option<&'e Store> {
+        Some(self)
+    }
+
     fn fetch(self, statement: Statement, size: Size) -> BoxFuture<'e, Result<Vec<Row>, Error>> {
         match size {
             Size::Few => future::ready(self.readers().read(&statement)).boxed(),

@@ -5,6 +5,7 @@
 
 mod readers;
 
+use crate::delegations::Index;
 use crate::operations::Endings;
 use crate::sql::Statement;
 use crate::writer::{Behind, Call, Queue, Writer};
@@ -80,6 +81,7 @@ struct Inner {
     rights: watch::Receiver<u64>,
     voided: broadcast::Sender<Arc<[(BoardId, u32)]>>,
     endings: Arc<Endings>,
+    lent: Arc<Index>,
     clock: Arc<dyn Clock>,
     quota: Defaults,
     /// Answers when the writer has ended.
@@ -109,6 +111,8 @@ impl Store {
         schema::migrate(&mut connection)?;
         let last = events::last_committed(&connection)?;
         let chain = audit::last(&connection)?;
+        let lent = Arc::new(Index::new());
+        lent.watch(&connection)?;
         let readers = Arc::new(Readers::open(file.clone())?);
         let queue = Arc::new(Queue::new());
         let (seen, last_seq) = watch::channel(last);
@@ -126,6 +130,7 @@ impl Store {
             rights: taken,
             voided: voided.clone(),
             endings: Arc::clone(&endings),
+            lent: Arc::clone(&lent),
             faults: options.faults,
             file,
             lock,
@@ -145,6 +150,7 @@ impl Store {
             rights,
             voided,
             endings,
+            lent,
             clock,
             quota,
             ended: Mutex::new(Some(ended)),
@@ -280,6 +286,10 @@ impl Store {
 
     pub(crate) fn endings(&self) -> &Endings {
         &self.0.endings
+    }
+
+    pub(crate) fn lent(&self) -> &Index {
+        &self.0.lent
     }
 
     pub(crate) fn readers(&self) -> &Arc<Readers> {

@@ -1,14 +1,22 @@
-//! Delegations: rows and how they are made. Which reach somebody is in `reach`, their end in `cut`.
+//! Delegations: rows and how they are made. Which reach somebody is in `reach` (and, in
+//! memory, in `index`), their end in `cut`.
 //!
 //! Invariants: a row below another stays within it (`model::delegation`, asked in the same transaction); revoking takes
 //! everything below along; two exclusive ones of one thing overlap only when one rests on the other; a row is never changed
 //! but by being revoked, and never removed before its project is.
 
 mod cut;
+mod index;
+mod links;
 mod reach;
+mod touched;
+
+#[cfg(test)]
+mod agreement;
 
 pub use cut::revoke;
 pub(crate) use cut::{revoke_all_of, revoke_held_by, revoke_left, revoke_strays, void_members};
+pub(crate) use index::Index;
 pub(crate) use reach::push_lent;
 pub use reach::{Reaching, chain, has_any, reaching, reaching_board, target};
 
@@ -52,6 +60,8 @@ pub struct Filter {
     pub live_at: Option<Timestamp>,
 }
 
+const COLUMNS: &str = "id, parent, project, resource, delegator, delegated, rights, starts_at, ends_at, depth, hold, \
+     created_at, revoked_at, revoked_by";
 const SELECT: &str = "SELECT id, parent, project, resource, delegator, delegated, rights, starts_at, ends_at, depth, hold, \
      created_at, revoked_at, revoked_by FROM delegations WHERE 1 = 1";
 

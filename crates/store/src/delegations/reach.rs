@@ -1,11 +1,13 @@
 //! Which delegations somebody has of a thing, each with all that it rests on.
 //!
-//! Invariant: what is read about a board (its fleets, its hours, the chains) is of one moment, because it is one statement.
+//! Invariant: what is read about a board (its fleets, its hours, the chains) is of one moment, because it is one statement, or
+//! because the index answers, which knows only what was so at one moment.
 
+use super::index::{Answer, Asked};
 use super::{MAX_REACHING, WHAT, read};
-use crate::Error;
 use crate::boards::Borrower;
 use crate::sql::{Reader, Row, Statement, few, one};
+use crate::{Error, Store, fleets};
 use model::contribution::{Contribution, Hours};
 use model::delegation::{Delegation, MAX_DEPTH, Part, Resource, Target};
 use model::{BoardId, DelegationId, FleetId, ProjectId, Timestamp, UserId};
@@ -57,6 +59,11 @@ pub async fn reaching<'e>(
     target: Target,
     now: Timestamp,
 ) -> Result<Reaching, Error> {
+    if let Some(store) = from.committed()
+        && let Some(known) = store.lent().of_thing(to, &target, now)
+    {
+        return Ok(known);
+    }
     let mut statement = Statement::new("read delegations", "WITH RECURSIVE ");
     push_held(&mut statement, to, now);
     statement.push("SELECT ").push_bind(target.resource.to_string());
@@ -66,7 +73,8 @@ pub async fn reaching<'e>(
     Ok(Reaching { target, chains: chains(rows.into_iter().map(|row| row.delegation)) })
 }
 
-/// Those that reach a board, or a part of it: of itself, of the fleets that it is in, of its project, of the part.
+/// Those that reach a board, or a part of it: of itself, of the fleets that it is in, of its project, of the part. The target
+/// names the fleets when a chain rests on one.
 ///
 /// # Errors
 /// The database failed.
@@ -77,6 +85,12 @@ pub async fn reaching_board<'e>(
     part: Option<Part>,
     now: Timestamp,
 ) -> Result<Reaching, Error> {
+    let asked = Asked { to, board, project, part, now };
+    if let Some(store) = from.committed()
+        && let Some(known) = known(store, asked).await?
+    {
+        return Ok(known);
+    }
     let mut statement = Statement::new(
         "read delegations of a board",
         "WITH RECURSIVE fleets (id) AS (SELECT fleet FROM fleet_members WHERE board = $1), ",
@@ -84,9 +98,7 @@ pub async fn reaching_board<'e>(
     .bind(board);
     push_held(&mut statement, to, now);
     statement.push("SELECT 'fleet:' || id FROM fleets");
-    let mut things = vec![Resource::Board(board), Resource::Project(project.clone())];
-    things.extend(part.into_iter().flat_map(|part| [part.into(), Resource::OnBoard(part, board)]));
-    for thing in things {
+    for thing in asked.things() {
         statement.push(" UNION ALL SELECT ").push_bind(thing.to_string());
     }
     statement.push(")");
@@ -97,6 +109,21 @@ pub async fn reaching_board<'e>(
     let (fleets, hours) = rows.first().map(|(_, lending)| lending.clone()).unwrap_or_default();
     let target = Target::board(board, fleets, project.clone()).part(part).within(hours);
     Ok(Reaching { target, chains: chains(rows.into_iter().map(|(link, _)| link)) })
+}
+
+/// The same from memory; none when the database is to be asked.
+pub(super) async fn known(store: &Store, asked: Asked<'_>) -> Result<Option<Reaching>, Error> {
+    let index = store.lent();
+    let mut answer = index.of_board(asked);
+    if let Answer::WhichFleets(since) = answer {
+        let fleets = fleets::of_board(store, asked.board).await?;
+        index.learn(asked.board, fleets, since);
+        answer = index.of_board(asked);
+    }
+    match answer {
+        Answer::Known(reaching) => Ok(Some(reaching)),
+        Answer::WhichFleets(_) | Answer::Unsure => Ok(None),
+    }
 }
 
 /// The live ones that a person holds; of which things is to follow.

@@ -10,6 +10,7 @@ mod queue;
 pub(crate) use job::{Behind, Call};
 pub(crate) use queue::Queue;
 
+use crate::delegations::Index;
 use crate::operations::Endings;
 use crate::store::{Faults, connect};
 use crate::tx::Mark;
@@ -41,6 +42,8 @@ pub(crate) struct Writer {
     /// Boards whose epochs were raised, of one commit each.
     pub(crate) voided: broadcast::Sender<Arc<[(BoardId, u32)]>>,
     pub(crate) endings: Arc<Endings>,
+    /// What decisions rest on, in memory.
+    pub(crate) lent: Arc<Index>,
     pub(crate) faults: Option<Arc<dyn Faults>>,
     pub(crate) file: PathBuf,
     /// Held until the database is closed.
@@ -58,6 +61,7 @@ impl Writer {
     /// Works until the queue is closed and empty.
     pub(crate) fn run(mut self) {
         let mut last = Last::default();
+        self.lent.refresh(&mut self.tx);
         while self.queue.wait() {
             last = self.group(&last);
         }
@@ -120,6 +124,7 @@ impl Writer {
         if let Some(faults) = &self.faults {
             faults.before_commit()?;
         }
+        self.lent.doubt();
         self.tx.control("COMMIT")
     }
 
@@ -127,6 +132,8 @@ impl Writer {
         if let Some(faults) = &self.faults {
             faults.after_commit();
         }
+        // Before anybody is told of anything.
+        self.lent.refresh(&mut self.tx);
         let last = self.tx.last_seq();
         if last > before.last_seq {
             self.seen.send_replace(last);
@@ -153,6 +160,7 @@ impl Writer {
         if self.tx.is_open() && self.tx.control("ROLLBACK").is_err() {
             self.reconnect();
         }
+        self.lent.refresh(&mut self.tx);
         for job in jobs {
             job.finish(Err(Error::Faulted(error.to_string())));
         }
@@ -160,7 +168,8 @@ impl Writer {
 
     /// A connection that can neither commit nor roll back is replaced; what it held is undone by the database.
     fn reconnect(&mut self) {
-        match connect(&self.file) {
+        let again = connect(&self.file);
+        match again.and_then(|again| self.lent.watch(&again).map(|()| again)) {
             Ok(connection) => self.tx.reconnected(connection),
             Err(error) => tracing::error!(%error, "the database cannot be opened again"),
         }

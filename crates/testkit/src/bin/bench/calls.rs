@@ -16,7 +16,7 @@ const ASKERS: usize = 8;
 /// Calls of each of them.
 const CALLS_EACH: usize = 250;
 /// What the board is to say.
-const ECHO: &str = r#"{"say":"are you there?"}"#;
+pub(crate) const ECHO: &str = r#"{"say":"are you there?"}"#;
 
 /// The same in upstream's words.
 const UPSTREAM_ECHO: &str = r#"{"action":"DeviceEcho","parameters":{"say":"are you there?"}}"#;

@@ -17,6 +17,7 @@ mod audit;
 mod calls;
 mod commands;
 mod connections;
+mod decisions;
 mod exposure;
 mod figure;
 mod http;
