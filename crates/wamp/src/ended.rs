@@ -23,6 +23,14 @@ pub enum Ended {
     /// Ended by order of the router's owner; the text is the reason URI given to the peer.
     #[error("ended by the router: {0}")]
     Killed(String),
+    /// Ended by a call of the meta API.
+    #[error("ended by another session: {reason} {message}")]
+    Dismissed {
+        /// A reason URI.
+        reason: String,
+        /// For people; may be empty.
+        message: String,
+    },
     /// The router shuts down.
     #[error("the router shuts down")]
     Shutdown,
@@ -47,6 +55,7 @@ impl Ended {
             Self::Closed => Some((error::CLOSE_NORMAL, "")),
             Self::Goodbye { .. } => Some((error::GOODBYE_AND_OUT, "")),
             Self::Killed(reason) => Some((reason, "the router ended the session")),
+            Self::Dismissed { reason, message } => Some((reason, message)),
             Self::Shutdown => Some((error::SYSTEM_SHUTDOWN, "the router shuts down")),
             Self::Violation(_) => Some((error::PROTOCOL_VIOLATION, "")),
             Self::Refused(_) | Self::Slow | Self::Silent | Self::Lost(_) => None,

@@ -13,7 +13,7 @@ use crate::ended::Ended;
 use crate::message::Message;
 use crate::policy::{Abort, Authentication, Hello, Identity, Policy, Welcome};
 use crate::pump::{Connection, message_of};
-use crate::router::Interrupts;
+use crate::router::Abilities;
 use crate::uri::error;
 
 /// Time a client may take to join, the policy's time included.
@@ -23,7 +23,7 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Admitted {
     pub(crate) realm: String,
     pub(crate) welcome: Welcome,
-    pub(crate) interrupts: Interrupts,
+    pub(crate) abilities: Abilities,
 }
 
 /// Asks a fresh connection who it is; tells it if the answer is no.
@@ -55,6 +55,7 @@ where
         Ended::Refused(abort) => Message::abort(&abort.reason, &abort.message),
         Ended::Violation(what) => Message::abort(error::PROTOCOL_VIOLATION, what),
         Ended::Shutdown => Message::abort(error::SYSTEM_SHUTDOWN, "the router shuts down"),
+        Ended::Killed(reason) => Message::abort(reason, "the realm is closed"),
         _ => return,
     };
     let sent = tokio::time::timeout(Duration::from_secs(1), connection.part(&message)).await;
@@ -80,7 +81,7 @@ where
         let abort = Abort::new(error::NO_SUCH_REALM, format!("there is no realm {realm}"));
         return Err(Ended::Refused(abort));
     }
-    let interrupts = interrupts(&details)?;
+    let abilities = abilities(&details)?;
     let hello = hello(realm.clone(), details, peer);
     let welcome = match policy.authenticate(hello).await.map_err(Ended::Refused)? {
         Authentication::Welcome(welcome) => welcome,
@@ -92,7 +93,7 @@ where
             verified.map_err(Ended::Refused)?
         }
     };
-    Ok(Admitted { realm, welcome, interrupts })
+    Ok(Admitted { realm, welcome, abilities })
 }
 
 async fn answer<S>(connection: &mut Connection<S>) -> Result<(String, Dict), Ended>
@@ -108,17 +109,12 @@ where
     }
 }
 
-fn interrupts(details: &Dict) -> Result<Interrupts, Ended> {
+fn abilities(details: &Dict) -> Result<Abilities, Ended> {
     let roles = details.get("roles").and_then(Value::as_object);
     let Some(roles) = roles.filter(|roles| !roles.is_empty()) else {
         return Err(Ended::Violation("HELLO must announce at least one role".into()));
     };
-    let feature = roles.get("callee").and_then(|callee| callee.pointer("/features/call_canceling"));
-    Ok(if feature == Some(&Value::Bool(true)) {
-        Interrupts::Understood
-    } else {
-        Interrupts::Ignored
-    })
+    Ok(Abilities::from_roles(roles))
 }
 
 fn hello(realm: String, mut details: Dict, peer: Option<SocketAddr>) -> Hello {
@@ -153,20 +149,29 @@ pub(crate) fn welcome_details(realm: &str, identity: &Identity, extra: Dict) -> 
 fn router_roles() -> Value {
     json!({
         "broker": {"features": {
+            "event_history": true,
             "pattern_based_subscription": true,
+            "payload_passthru_mode": true,
             "publisher_exclusion": true,
             "publisher_identification": true,
             "session_meta_api": true,
             "subscriber_blackwhite_listing": true,
+            "subscription_meta_api": true,
+            "subscription_revocation": true,
         }},
         "dealer": {"features": {
             "call_canceling": true,
             "call_timeout": true,
             "caller_identification": true,
             "pattern_based_registration": true,
+            "payload_passthru_mode": true,
+            "progressive_call_invocations": true,
             "progressive_call_results": true,
             "registration_meta_api": true,
+            "registration_revocation": true,
             "session_meta_api": true,
+            "shared_registration": true,
+            "testament_meta_api": true,
         }},
     })
 }

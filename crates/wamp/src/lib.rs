@@ -10,13 +10,16 @@
 //! Invariants: every call is answered exactly once; every queue and table is bounded; no URI is touched without the
 //! [`Policy`]'s verdict; nothing that arrives can panic.
 //!
-//! Deliberately not here: boards or anything else the URIs mean; listeners, TLS and HTTP; raw sockets, batched
-//! serialisers, shared registrations, testaments, event history.
+//! Deliberately not here: boards or anything else the URIs mean; listeners, TLS and HTTP; batched serialisers; links
+//! between routers.
 
 mod arguments;
 pub mod auth;
+mod cached;
 mod client;
 mod codec;
+mod credentials;
+mod directory;
 mod ended;
 mod establish;
 mod mailbox;
@@ -28,18 +31,22 @@ mod realm;
 mod router;
 mod server;
 mod session;
+mod timestamps;
 pub mod uri;
 
 pub use arguments::{Arguments, Dict, Fault};
+pub use cached::Cached;
 pub use client::{Anonymous, ClientSettings, ConnectError, Credentials, Roles, connect};
 pub use codec::{
     CodecError, MAX_DEPTH, Serialiser, binary_text, read_value, text_binary, write_value,
 };
+pub use credentials::{Cra, Cryptosign, Scram, Ticket};
+pub use directory::{Deed, Directory, Permission, User};
 pub use ended::Ended;
 pub use policy::{
     Abort, Action, Authentication, Challenge, Hello, Identity, Policy, Verdict, Welcome,
 };
-pub use router::{Bounds, Disclosure};
+pub use router::{Bounds, Disclosure, Kept};
 pub use server::{Router, RouterSettings};
 pub use session::{
     BoxFuture, CallError, CallOptions, Caller, Event, Handler, Interrupt, Invocation, RequestError,

@@ -18,6 +18,8 @@ pub(crate) enum Payload {
     Empty,
     /// As received.
     Raw { serialiser: Serialiser, list: Bytes, keywords: Bytes },
+    /// One binary value that only the ends understand (payload passthru), as received.
+    Opaque { serialiser: Serialiser, raw: Bytes },
     /// As the application made them.
     Values(Arc<Arguments>),
 }
@@ -35,6 +37,12 @@ impl Payload {
             (Self::Raw { serialiser: from, list, keywords }, Some(to)) if *from != to => {
                 codec::read_arguments(*from, list, keywords).map(Self::from)
             }
+            (Self::Opaque { serialiser: from, raw }, Some(to)) if *from != to => {
+                let value = codec::read_value(*from, raw)?;
+                let mut raw = Vec::new();
+                codec::write_value(to, &mut raw, &value);
+                Ok(Self::Opaque { serialiser: to, raw: raw.into() })
+            }
             _ => Ok(self.clone()),
         }
     }
@@ -46,6 +54,9 @@ impl Payload {
             Self::Raw { serialiser, list, keywords } => {
                 codec::read_arguments(serialiser, &list, &keywords)
             }
+            Self::Opaque { serialiser, raw } => {
+                codec::read_value(serialiser, &raw).map(Arguments::one)
+            }
             Self::Values(arguments) => Ok(Arc::unwrap_or_clone(arguments)),
         }
     }
@@ -55,6 +66,7 @@ impl Payload {
         match self {
             Self::Empty => 0,
             Self::Raw { list, keywords, .. } => list.len() + keywords.len(),
+            Self::Opaque { raw, .. } => raw.len(),
             Self::Values(arguments) => {
                 let list: usize = arguments.list.iter().map(value_weight).sum();
                 list + dict_weight(&arguments.keywords)
@@ -66,6 +78,7 @@ impl Payload {
     pub(crate) fn count(&self) -> usize {
         match self {
             Self::Empty => 0,
+            Self::Opaque { .. } => 1,
             Self::Raw { keywords, .. } if keywords.is_empty() => 1,
             Self::Values(arguments) if arguments.keywords.is_empty() => 1,
             Self::Raw { .. } | Self::Values(_) => 2,
@@ -75,6 +88,7 @@ impl Payload {
     pub(crate) fn write<E: Emit>(&self, emit: &mut E) {
         match self {
             Self::Empty => {}
+            Self::Opaque { raw, .. } => emit.raw(raw),
             Self::Raw { list, keywords, .. } => {
                 emit.raw(list);
                 if !keywords.is_empty() {

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 
 use crate::uri::error;
-use crate::{Dict, Match};
+use crate::{Dict, Disclosure, Match};
 
 /// Who a session is; fixed when it joins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +105,7 @@ impl Abort {
 }
 
 /// What a session wants to do with a URI.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Call the procedure.
     Call,
@@ -147,6 +147,11 @@ pub trait Policy: Send + Sync + 'static {
 
     /// May the session do this? Asked with the router locked, so it must be fast and must not call the router.
     fn authorise(&self, session: &Identity, action: Action, uri: &str) -> Verdict;
+
+    /// Whether callees and subscribers learn of this session, where that differs from the router's own rule.
+    fn disclose(&self, _session: &Identity, _action: Action, _uri: &str) -> Option<Disclosure> {
+        None
+    }
 
     /// A network session has joined; nothing of it has been handled yet.
     fn joined(&self, _session: &Identity) {}

@@ -5,8 +5,9 @@
 //! never its sender.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use tokio::sync::Notify;
 
@@ -21,12 +22,14 @@ pub(crate) struct Realm<P> {
     policy: Arc<P>,
     state: Mutex<State>,
     timer: Arc<Notify>,
+    is_closed: AtomicBool,
 }
 
 struct State {
     core: Core,
     ways: HashMap<u64, Way>,
     out: Vec<(u64, Message)>,
+    kills: Vec<(u64, Ended)>,
 }
 
 /// How to reach a session.
@@ -39,8 +42,14 @@ impl<P: Policy> Realm<P> {
     /// Starts the task that watches the deadlines of calls; it ends with the realm.
     pub(crate) fn start(core: Core, policy: Arc<P>) -> Arc<Self> {
         let timer = Arc::new(Notify::new());
-        let state = Mutex::new(State { core, ways: HashMap::new(), out: Vec::new() });
-        let realm = Arc::new(Self { policy, state, timer: Arc::clone(&timer) });
+        let state =
+            Mutex::new(State { core, ways: HashMap::new(), out: Vec::new(), kills: Vec::new() });
+        let realm = Arc::new(Self {
+            policy,
+            state,
+            timer: Arc::clone(&timer),
+            is_closed: AtomicBool::new(false),
+        });
         tokio::spawn(watch_deadlines(Arc::downgrade(&realm), timer));
         realm
     }
@@ -55,9 +64,10 @@ impl<P: Policy> Realm<P> {
 
     /// Lets the core act once and delivers what it says.
     fn act<T>(&self, state: &mut State, step: impl FnOnce(&mut Core, &mut Turn<'_>) -> T) -> T {
-        let State { core, ways, out } = state;
+        let State { core, ways, out, kills } = state;
         let before = core.next_deadline();
-        let mut turn = Turn { now: Instant::now(), policy: &*self.policy, out };
+        let (now, wall) = (Instant::now(), SystemTime::now());
+        let mut turn = Turn { now, wall, policy: &*self.policy, out, kills };
         let result = step(core, &mut turn);
         for (to, message) in out.drain(..) {
             deliver(ways.get(&to), message);
@@ -69,7 +79,11 @@ impl<P: Policy> Realm<P> {
     }
 
     /// Lets a session in; `way` is made once its identity is known and before anything is sent to it.
-    pub(crate) fn join(&self, newcomer: Newcomer, way: impl FnOnce(&Identity) -> Way) -> Identity {
+    pub(crate) fn join(
+        &self,
+        newcomer: Newcomer,
+        way: impl FnOnce(&Identity) -> Way,
+    ) -> Arc<Identity> {
         let mut state = self.lock();
         let identity = self.act(&mut state, |core, turn| core.join(newcomer, turn));
         let way = way(&identity);
@@ -86,7 +100,14 @@ impl<P: Policy> Realm<P> {
     }
 
     pub(crate) fn handle(&self, from: u64, message: Message) -> Result<(), Violation> {
-        self.act(&mut self.lock(), |core, turn| core.handle(from, message, turn))
+        let mut state = self.lock();
+        let handled = self.act(&mut state, |core, turn| core.handle(from, message, turn));
+        let kills = std::mem::take(&mut state.kills);
+        drop(state);
+        for (id, ended) in kills {
+            self.kill(id, ended);
+        }
+        handled
     }
 
     fn expire(&self) -> Option<Instant> {
@@ -114,6 +135,16 @@ impl<P: Policy> Realm<P> {
             shared.finish(ended);
         }
         true
+    }
+
+    /// Lets nobody stay; who joins at this moment finds out by [`Self::is_closed`].
+    pub(crate) fn close(&self, ended: &Ended) {
+        self.is_closed.store(true, Ordering::SeqCst);
+        self.kill_all(ended);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::SeqCst)
     }
 
     pub(crate) fn kill_all(&self, ended: &Ended) {

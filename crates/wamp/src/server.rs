@@ -6,9 +6,10 @@
 //! Deliberately not here: listeners, TLS, HTTP. The caller upgrades a connection and passes it in.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
@@ -23,18 +24,21 @@ use crate::message::Message;
 use crate::policy::{Identity, Policy};
 use crate::pump::{Connection, Inbound};
 use crate::realm::{Realm, Way};
-use crate::router::{Bounds, Core, Disclosure, Interrupts, Newcomer, Violation, Waits};
+use crate::router::{Abilities, Bounds, Core, Disclosure, Kept, Newcomer, Violation, Waits};
 use crate::session::{Link, Session, Shared};
+use crate::uri::error;
 
 /// How a router is set up.
 #[derive(Debug, Clone)]
 pub struct RouterSettings {
-    /// The realms there are; local sessions join the first.
+    /// The realms that are open from the start; local sessions join the first.
     pub realms: Vec<String>,
     /// What one session may hold.
     pub bounds: Bounds,
     /// Who is told about callers and publishers.
     pub disclosure: Disclosure,
+    /// Topics whose events are kept, in every realm.
+    pub history: Vec<Kept>,
     /// When silent peers are pinged and given up.
     pub liveness: websocket::Settings,
     /// Handlers of one local session that may run at a time.
@@ -48,6 +52,7 @@ impl RouterSettings {
             realms: vec![name.into()],
             bounds: Bounds::default(),
             disclosure: Disclosure::default(),
+            history: Vec::new(),
             liveness: websocket::Settings::default(),
             max_running: 1024,
         }
@@ -68,7 +73,7 @@ impl<P> Clone for Router<P> {
 struct Inner<P> {
     policy: Arc<P>,
     settings: RouterSettings,
-    realms: HashMap<String, Arc<Realm<P>>>,
+    realms: RwLock<HashMap<String, Arc<Realm<P>>>>,
     phase: watch::Sender<Phase>,
     /// Connections being served, joined or not.
     served: watch::Sender<usize>,
@@ -81,18 +86,33 @@ enum Phase {
     Cut,
 }
 
+impl<P> Inner<P> {
+    fn realm(&self, name: &str) -> Option<Arc<Realm<P>>> {
+        self.realms.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn all(&self) -> Vec<Arc<Realm<P>>> {
+        let realms = self.realms.read().unwrap_or_else(PoisonError::into_inner);
+        realms.values().cloned().collect()
+    }
+}
+
+fn open<P: Policy>(settings: &RouterSettings, policy: &Arc<P>) -> Arc<Realm<P>> {
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed).expect("the operating system provides randomness");
+    let seed = u64::from_ne_bytes(seed);
+    let mut core = Core::new(settings.bounds.clone(), settings.disclosure, seed);
+    core.keep_histories(&settings.history, SystemTime::now());
+    Realm::start(core, Arc::clone(policy))
+}
+
 impl<P: Policy> Router<P> {
     /// A router with its policy. Must be called within a tokio runtime.
     pub fn new(settings: RouterSettings, policy: P) -> Self {
         let policy = Arc::new(policy);
-        let start = |name: &String| {
-            let mut seed = [0; 8];
-            getrandom::fill(&mut seed).expect("the operating system provides randomness");
-            let seed = u64::from_ne_bytes(seed);
-            let core = Core::new(settings.bounds.clone(), settings.disclosure, seed);
-            (name.clone(), Realm::start(core, Arc::clone(&policy)))
-        };
+        let start = |name: &String| (name.clone(), open(&settings, &policy));
         let realms = settings.realms.iter().map(start).collect();
+        let realms = RwLock::new(realms);
         let (phase, served) = (watch::Sender::new(Phase::Open), watch::Sender::new(0));
         Self { inner: Arc::new(Inner { policy, settings, realms, phase, served }) }
     }
@@ -133,12 +153,12 @@ impl<P: Policy> Router<P> {
     {
         let inner = &*self.inner;
         let mut phase = inner.phase.subscribe();
-        let has_realm = |name: &str| inner.realms.contains_key(name);
+        let has_realm = |name: &str| inner.realm(name).is_some();
         let admitted = tokio::select! {
             admitted = establish(&mut connection, &*inner.policy, has_realm, peer) => admitted,
             () = reached(&mut phase, Phase::Closing) => Err(Ended::Shutdown),
         };
-        let Admitted { realm: name, welcome, interrupts } = match admitted {
+        let Admitted { realm: name, welcome, abilities } = match admitted {
             Ok(admitted) => admitted,
             Err(ended) => {
                 if ended == Ended::Shutdown {
@@ -147,7 +167,13 @@ impl<P: Policy> Router<P> {
                 return ended;
             }
         };
-        let Some(realm) = inner.realms.get(&name) else { return Ended::Closed };
+        let Some(realm) = inner.realm(&name) else {
+            // It was closed while the client proved who it is.
+            let ended = Ended::Killed(error::CLOSE_REALM.to_owned());
+            establish::refuse(&mut connection, &ended).await;
+            return ended;
+        };
+        let realm = &*realm;
         let waits = Waits::default();
         let newcomer = Newcomer {
             authid: welcome.authid,
@@ -156,7 +182,7 @@ impl<P: Policy> Router<P> {
             key: welcome.key,
             peer,
             serialiser: Some(serialiser),
-            interrupts,
+            abilities,
             waits: waits.clone(),
         };
         let mailbox = Arc::new(Mailbox::new(inner.settings.bounds.queue_bytes));
@@ -165,6 +191,9 @@ impl<P: Policy> Router<P> {
         });
         if *inner.phase.borrow() > Phase::Open {
             mailbox.stop(Ended::Shutdown);
+        }
+        if realm.is_closed() {
+            mailbox.stop(Ended::Killed(error::CLOSE_REALM.to_owned()));
         }
         let side = Side { realm, id: member.identity.id, waits };
         let liveness = Liveness::new(inner.settings.liveness, Instant::now());
@@ -185,7 +214,7 @@ impl<P: Policy> Router<P> {
 
     /// A session inside this process; `None` if there is no such realm. After shutdown it is closed from the start.
     pub fn local_in(&self, realm_name: &str, authid: &str, role: &str) -> Option<Session> {
-        let realm = self.inner.realms.get(realm_name)?;
+        let realm = &self.inner.realm(realm_name)?;
         let newcomer = Newcomer {
             authid: authid.to_owned(),
             role: role.to_owned(),
@@ -193,7 +222,7 @@ impl<P: Policy> Router<P> {
             key: None,
             peer: None,
             serialiser: None,
-            interrupts: Interrupts::Understood,
+            abilities: Abilities::OURS,
             waits: Waits::default(),
         };
         let mut made = None;
@@ -208,24 +237,49 @@ impl<P: Policy> Router<P> {
         if *self.inner.phase.borrow() > Phase::Open {
             realm.kill(identity.id, Ended::Shutdown);
         }
+        if realm.is_closed() {
+            realm.kill(identity.id, Ended::Killed(error::CLOSE_REALM.to_owned()));
+        }
         made.map(Session::new)
+    }
+
+    /// Opens a realm while the router runs; gives back whether it was not open yet.
+    pub fn open_realm(&self, name: impl Into<String>) -> bool {
+        let mut realms = self.inner.realms.write().unwrap_or_else(PoisonError::into_inner);
+        match realms.entry(name.into()) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(open(&self.inner.settings, &self.inner.policy));
+                true
+            }
+        }
+    }
+
+    /// Closes a realm: its sessions get their goodbye. Gives back whether there was one.
+    pub fn close_realm(&self, name: &str) -> bool {
+        let mut realms = self.inner.realms.write().unwrap_or_else(PoisonError::into_inner);
+        let gone = realms.remove(name);
+        drop(realms);
+        let Some(realm) = gone else { return false };
+        realm.close(&Ended::Killed(error::CLOSE_REALM.to_owned()));
+        true
     }
 
     /// Ends a session, giving `reason` (a URI) to its peer; gives back whether there was one.
     pub fn kill(&self, session: u64, reason: &str) -> bool {
         let ended = Ended::Killed(reason.to_owned());
-        self.inner.realms.values().any(|realm| realm.kill(session, ended.clone()))
+        self.inner.all().iter().any(|realm| realm.kill(session, ended.clone()))
     }
 
     /// How many sessions there are, local ones included.
     pub fn sessions(&self) -> usize {
-        self.inner.realms.values().map(|realm| realm.len()).sum()
+        self.inner.all().iter().map(|realm| realm.len()).sum()
     }
 
     /// Lets nobody in any more, says goodbye to everyone, waits up to `grace` until they are gone, and cuts the rest.
     pub async fn shutdown(&self, grace: Duration) {
         self.inner.phase.send_replace(Phase::Closing);
-        for realm in self.inner.realms.values() {
+        for realm in self.inner.all() {
             realm.kill_all(&Ended::Shutdown);
         }
         let mut served = self.inner.served.subscribe();
@@ -264,7 +318,7 @@ impl Drop for Served<'_> {
 /// A network session's place in its realm; it leaves when this is dropped.
 struct Member<'a, P: Policy> {
     realm: &'a Realm<P>,
-    identity: Identity,
+    identity: Arc<Identity>,
 }
 
 impl<'a, P: Policy> Member<'a, P> {

@@ -117,6 +117,17 @@ pub mod error {
     pub const NO_SUCH_SESSION: &str = "wamp.error.no_such_session";
     /// No such realm.
     pub const NO_SUCH_REALM: &str = "wamp.error.no_such_realm";
+    /// The procedure is shared by another rule than the one asked for.
+    pub const PROCEDURE_SHARED_OTHERWISE: &str =
+        "wamp.error.procedure_exists_with_different_invocation_policy";
+    /// No such publication in a history.
+    pub const NO_SUCH_PUBLICATION: &str = "wamp.error.no_such_publication";
+    /// The events of a subscription are not kept.
+    pub const NO_EVENT_HISTORY: &str = "wamp.error.history_unavailable";
+    /// Disclosure was asked for, and this router discloses nobody.
+    pub const DISCLOSE_ME_NOT_ALLOWED: &str = "wamp.error.option_disallowed.disclose_me";
+    /// The receiver cannot do what was asked for.
+    pub const FEATURE_NOT_SUPPORTED: &str = "wamp.error.feature_not_supported";
     /// An option that is not supported.
     pub const OPTION_NOT_ALLOWED: &str = "wamp.error.option_not_allowed";
     /// The peer broke the protocol.
@@ -127,6 +138,8 @@ pub mod error {
     pub const CLOSE_NORMAL: &str = "wamp.close.normal";
     /// The answer to a goodbye.
     pub const GOODBYE_AND_OUT: &str = "wamp.close.goodbye_and_out";
+    /// The realm is closed.
+    pub const CLOSE_REALM: &str = "wamp.close.close_realm";
     /// The router ends.
     pub const SYSTEM_SHUTDOWN: &str = "wamp.close.system_shutdown";
     /// The session was ended by an administrator.

@@ -8,8 +8,11 @@ use bytes::Bytes;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{CodecError, Emit, Fields, MAX_DEPTH, keep};
+use super::{CodecError, Emit, Fields, MAX_DEPTH, Raw, keep};
 use crate::Dict;
+
+/// How a binary value begins.
+const BINARY: &str = r#""\u0000"#;
 
 /// Reads the elements of one message.
 pub(super) struct Reader<'a> {
@@ -74,8 +77,12 @@ impl Fields for Reader<'_> {
         }
     }
 
-    fn raw_list(&mut self) -> Result<Bytes, CodecError> {
-        self.raw('[', "a list of arguments")
+    fn raw_payload(&mut self) -> Result<Raw, CodecError> {
+        // A binary value is a text that begins with a NUL character.
+        if self.elements.as_slice().first().is_some_and(|raw| raw.get().starts_with(BINARY)) {
+            return self.raw('"', "a binary payload").map(Raw::Opaque);
+        }
+        self.raw('[', "a list of arguments").map(Raw::List)
     }
 
     fn raw_dict(&mut self) -> Result<Bytes, CodecError> {

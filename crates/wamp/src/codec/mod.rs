@@ -77,6 +77,12 @@ pub enum CodecError {
     UnknownType(u64),
 }
 
+/// A payload as it stands in a message: a list of arguments, or one binary value that only the ends understand.
+pub(crate) enum Raw {
+    List(Bytes),
+    Opaque(Bytes),
+}
+
 /// The elements of one received message, read in order.
 pub(crate) trait Fields {
     /// Elements not yet read.
@@ -84,8 +90,8 @@ pub(crate) trait Fields {
     fn id(&mut self) -> Result<u64, CodecError>;
     fn text(&mut self) -> Result<String, CodecError>;
     fn dict(&mut self) -> Result<Dict, CodecError>;
-    /// A list as it stands in the message, checked but not read.
-    fn raw_list(&mut self) -> Result<Bytes, CodecError>;
+    /// A list, or a binary value in its place, as it stands in the message, checked but not read.
+    fn raw_payload(&mut self) -> Result<Raw, CodecError>;
     /// A dictionary as it stands in the message, checked but not read.
     fn raw_dict(&mut self) -> Result<Bytes, CodecError>;
 }

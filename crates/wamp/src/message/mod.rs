@@ -2,9 +2,13 @@
 //!
 //! Options, details and extras are dictionaries as they came; arguments are [`Payload`]s, not read on the way through.
 
+mod event;
 mod wire;
 
+pub(crate) use event::Event;
 pub(crate) use wire::{decode, encode};
+
+use std::sync::Arc;
 
 use crate::Dict;
 use crate::payload::Payload;
@@ -12,30 +16,118 @@ use crate::payload::Payload;
 /// One message. Field names are the specification's.
 #[derive(Debug, Clone)]
 pub(crate) enum Message {
-    Hello { realm: String, details: Dict },
-    Welcome { session: u64, details: Dict },
-    Abort { details: Dict, reason: String },
-    Challenge { method: String, extra: Dict },
-    Authenticate { signature: String, extra: Dict },
-    Goodbye { details: Dict, reason: String },
-    Error { of: u64, request: u64, details: Dict, error: String, payload: Payload },
-    Publish { request: u64, options: Dict, topic: String, payload: Payload },
-    Published { request: u64, publication: u64 },
-    Subscribe { request: u64, options: Dict, topic: String },
-    Subscribed { request: u64, subscription: u64 },
-    Unsubscribe { request: u64, subscription: u64 },
-    Unsubscribed { request: u64 },
-    Event { subscription: u64, publication: u64, details: Dict, payload: Payload },
-    Call { request: u64, options: Dict, procedure: String, payload: Payload },
-    Cancel { request: u64, options: Dict },
-    Result { request: u64, details: Dict, payload: Payload },
-    Register { request: u64, options: Dict, procedure: String },
-    Registered { request: u64, registration: u64 },
-    Unregister { request: u64, registration: u64 },
-    Unregistered { request: u64 },
-    Invocation { request: u64, registration: u64, details: Dict, payload: Payload },
-    Interrupt { request: u64, options: Dict },
-    Yield { request: u64, options: Dict, payload: Payload },
+    Hello {
+        realm: String,
+        details: Dict,
+    },
+    Welcome {
+        session: u64,
+        details: Dict,
+    },
+    Abort {
+        details: Dict,
+        reason: String,
+    },
+    Challenge {
+        method: String,
+        extra: Dict,
+    },
+    Authenticate {
+        signature: String,
+        extra: Dict,
+    },
+    Goodbye {
+        details: Dict,
+        reason: String,
+    },
+    Error {
+        of: u64,
+        request: u64,
+        details: Dict,
+        error: String,
+        payload: Payload,
+    },
+    Publish {
+        request: u64,
+        options: Dict,
+        topic: String,
+        payload: Payload,
+    },
+    Published {
+        request: u64,
+        publication: u64,
+    },
+    Subscribe {
+        request: u64,
+        options: Dict,
+        topic: String,
+    },
+    Subscribed {
+        request: u64,
+        subscription: u64,
+    },
+    Unsubscribe {
+        request: u64,
+        subscription: u64,
+    },
+    /// Without a request (0) it is the router that takes the subscription away.
+    Unsubscribed {
+        request: u64,
+        revoked: Option<Dict>,
+    },
+    /// Its receivers share it.
+    Event(Arc<Event>),
+    /// A subscriber acknowledges an event.
+    EventReceived {
+        publication: u64,
+    },
+    Call {
+        request: u64,
+        options: Dict,
+        procedure: String,
+        payload: Payload,
+    },
+    Cancel {
+        request: u64,
+        options: Dict,
+    },
+    Result {
+        request: u64,
+        details: Dict,
+        payload: Payload,
+    },
+    Register {
+        request: u64,
+        options: Dict,
+        procedure: String,
+    },
+    Registered {
+        request: u64,
+        registration: u64,
+    },
+    Unregister {
+        request: u64,
+        registration: u64,
+    },
+    Unregistered {
+        request: u64,
+        revoked: Option<Dict>,
+    },
+    Invocation {
+        request: u64,
+        registration: u64,
+        details: Dict,
+        payload: Payload,
+    },
+    Interrupt {
+        request: u64,
+        options: Dict,
+    },
+    Yield {
+        request: u64,
+        options: Dict,
+        payload: Payload,
+    },
 }
 
 /// The type codes that an ERROR message names.
@@ -54,6 +146,7 @@ pub(crate) mod code {
     pub(crate) const UNSUBSCRIBE: u64 = 34;
     pub(crate) const UNSUBSCRIBED: u64 = 35;
     pub(crate) const EVENT: u64 = 36;
+    pub(crate) const EVENT_RECEIVED: u64 = 337;
     pub(crate) const CALL: u64 = 48;
     pub(crate) const CANCEL: u64 = 49;
     pub(crate) const RESULT: u64 = 50;
@@ -74,11 +167,11 @@ impl Message {
             + match self {
                 Self::Error { payload, .. }
                 | Self::Publish { payload, .. }
-                | Self::Event { payload, .. }
                 | Self::Call { payload, .. }
                 | Self::Result { payload, .. }
                 | Self::Invocation { payload, .. }
                 | Self::Yield { payload, .. } => payload.weight(),
+                Self::Event(event) => event.payload.weight(),
                 _ => 0,
             }
     }

@@ -82,9 +82,14 @@ fn every_kind_of_message_survives_every_serialiser() {
 
 /// What the router does before a message goes to a peer of another serialiser.
 fn carry(mut message: Message, to: Serialiser) -> Message {
+    if let Message::Event(event) = &message {
+        let payload = event.payload.carry_over(Some(to)).unwrap();
+        let (subscription, publication) = (event.subscription, event.publication);
+        let event = Event::new(subscription, publication, event.details.clone(), payload);
+        return Message::Event(Arc::new(event));
+    }
     if let Message::Error { payload, .. }
     | Message::Publish { payload, .. }
-    | Message::Event { payload, .. }
     | Message::Call { payload, .. }
     | Message::Result { payload, .. }
     | Message::Invocation { payload, .. }

@@ -2,10 +2,12 @@
 //!
 //! Invariant: what `encode` writes, `decode` reads back as the same message.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use super::{Message, code};
-use crate::codec::{self, CodecError, Emit, Fields, Read, Serialiser, Write};
+use super::{Event, Message, code};
+use crate::codec::{self, CodecError, Emit, Fields, Raw, Read, Serialiser, Write};
 use crate::payload::Payload;
 
 /// Reads one received message.
@@ -15,6 +17,15 @@ pub(crate) fn decode(serialiser: Serialiser, message: &Bytes) -> Result<Message,
 
 /// Appends a message to `out`. Raw payloads must have been carried over to `serialiser`.
 pub(crate) fn encode(serialiser: Serialiser, out: &mut Vec<u8>, message: &Message) {
+    if let Message::Event(event) = message
+        && let Some(bytes) = event.encoded(serialiser, message)
+    {
+        return out.extend_from_slice(bytes);
+    }
+    write(serialiser, out, message);
+}
+
+pub(super) fn write(serialiser: Serialiser, out: &mut Vec<u8>, message: &Message) {
     codec::seal(serialiser, out, message);
 }
 
@@ -38,7 +49,8 @@ impl Read<Message> for Decode {
             | code::UNSUBSCRIBED
             | code::REGISTERED
             | code::UNREGISTER
-            | code::UNREGISTERED => acknowledgement(kind, fields),
+            | code::UNREGISTERED
+            | code::EVENT_RECEIVED => acknowledgement(kind, fields),
             _ => self.request(kind, fields),
         }
     }
@@ -57,7 +69,8 @@ fn lengths(kind: u64) -> Option<(usize, usize)> {
         code::PUBLISH | code::EVENT | code::CALL | code::INVOCATION => (4, 6),
         code::PUBLISHED | code::SUBSCRIBED | code::UNSUBSCRIBE => (3, 3),
         code::REGISTERED | code::UNREGISTER | code::CANCEL | code::INTERRUPT => (3, 3),
-        code::UNSUBSCRIBED | code::UNREGISTERED => (2, 2),
+        code::UNSUBSCRIBED | code::UNREGISTERED => (2, 3),
+        code::EVENT_RECEIVED => (2, 2),
         code::SUBSCRIBE | code::REGISTER => (4, 4),
         code::RESULT | code::YIELD => (3, 5),
         _ => return None,
@@ -83,11 +96,16 @@ fn acknowledgement<F: Fields>(kind: u64, fields: &mut F) -> Result<Message, Code
         code::PUBLISHED => Message::Published { request, publication: fields.id()? },
         code::SUBSCRIBED => Message::Subscribed { request, subscription: fields.id()? },
         code::UNSUBSCRIBE => Message::Unsubscribe { request, subscription: fields.id()? },
-        code::UNSUBSCRIBED => Message::Unsubscribed { request },
+        code::UNSUBSCRIBED => Message::Unsubscribed { request, revoked: revoked(fields)? },
+        code::EVENT_RECEIVED => Message::EventReceived { publication: request },
         code::REGISTERED => Message::Registered { request, registration: fields.id()? },
         code::UNREGISTER => Message::Unregister { request, registration: fields.id()? },
-        _ => Message::Unregistered { request },
+        _ => Message::Unregistered { request, revoked: revoked(fields)? },
     })
+}
+
+fn revoked<F: Fields>(fields: &mut F) -> Result<Option<crate::Dict>, CodecError> {
+    if fields.left() == 0 { Ok(None) } else { fields.dict().map(Some) }
 }
 
 impl Decode {
@@ -113,12 +131,11 @@ impl Decode {
                 options: fields.dict()?,
                 topic: fields.text()?,
             },
-            code::EVENT => Message::Event {
-                subscription: first,
-                publication: fields.id()?,
-                details: fields.dict()?,
-                payload: self.payload(fields)?,
-            },
+            code::EVENT => {
+                let (publication, details) = (fields.id()?, fields.dict()?);
+                let payload = self.payload(fields)?;
+                Message::Event(Arc::new(Event::new(first, publication, details, payload)))
+            }
             code::CALL => Message::Call {
                 request: first,
                 options: fields.dict()?,
@@ -156,22 +173,31 @@ impl Decode {
         if fields.left() == 0 {
             return Ok(Payload::Empty);
         }
-        let list = fields.raw_list()?;
+        let serialiser = self.serialiser;
+        let list = match fields.raw_payload()? {
+            Raw::List(list) => list,
+            Raw::Opaque(raw) if fields.left() == 0 => {
+                return Ok(Payload::Opaque { serialiser, raw });
+            }
+            Raw::Opaque(_) => return Err(CodecError::Expected("nothing after an opaque payload")),
+        };
         let keywords = if fields.left() > 0 { fields.raw_dict()? } else { Bytes::new() };
-        Ok(Payload::Raw { serialiser: self.serialiser, list, keywords })
+        Ok(Payload::Raw { serialiser, list, keywords })
     }
 }
 
 impl Write for Message {
     fn count(&self) -> usize {
         match self {
-            Self::Unsubscribed { .. } | Self::Unregistered { .. } => 2,
+            Self::EventReceived { .. }
+            | Self::Unsubscribed { revoked: None, .. }
+            | Self::Unregistered { revoked: None, .. } => 2,
             Self::Subscribe { .. } | Self::Register { .. } => 4,
             Self::Result { payload, .. } | Self::Yield { payload, .. } => 3 + payload.count(),
             Self::Publish { payload, .. }
-            | Self::Event { payload, .. }
             | Self::Call { payload, .. }
             | Self::Invocation { payload, .. } => 4 + payload.count(),
+            Self::Event(event) => 4 + event.payload.count(),
             Self::Error { payload, .. } => 5 + payload.count(),
             _ => 3,
         }
@@ -223,10 +249,10 @@ impl Write for Message {
             Self::Register { request, options, procedure } => {
                 addressed(emit, [code::REGISTER, *request], options, procedure);
             }
-            Self::Event { subscription, publication, details, payload } => {
-                ids(emit, &[code::EVENT, *subscription, *publication]);
-                emit.dict(details);
-                payload.write(emit);
+            Self::Event(event) => {
+                ids(emit, &[code::EVENT, event.subscription, event.publication]);
+                emit.dict(&event.details);
+                event.payload.write(emit);
             }
             Self::Invocation { request, registration, details, payload } => {
                 ids(emit, &[code::INVOCATION, *request, *registration]);
@@ -266,8 +292,15 @@ impl Write for Message {
             Self::Unregister { request, registration } => {
                 ids(emit, &[code::UNREGISTER, *request, *registration]);
             }
-            Self::Unsubscribed { request } => ids(emit, &[code::UNSUBSCRIBED, *request]),
-            Self::Unregistered { request } => ids(emit, &[code::UNREGISTERED, *request]),
+            Self::EventReceived { publication } => ids(emit, &[code::EVENT_RECEIVED, *publication]),
+            Self::Unsubscribed { request, revoked } => {
+                ids(emit, &[code::UNSUBSCRIBED, *request]);
+                revoked.iter().for_each(|details| emit.dict(details));
+            }
+            Self::Unregistered { request, revoked } => {
+                ids(emit, &[code::UNREGISTERED, *request]);
+                revoked.iter().for_each(|details| emit.dict(details));
+            }
         }
     }
 }

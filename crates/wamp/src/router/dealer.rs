@@ -1,12 +1,17 @@
-//! Calls: routing, answers, deadlines, cancellation, vanished callers and callees.
+//! Calls on their way to a callee, and answers on their way back.
 //!
 //! Invariant: a pending call is filed twice, with its caller under the call's id and with its callee under the
-//! invocation's id; both entries come and go together (`settle`).
+//! invocation's id; both entries come and go together (`settle`). Deliberately not here: what ends a call before its
+//! answer (`cancel`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::peer::{Interrupts, Peer, Pending};
-use super::{Core, Disclosure, Turn, Violation, disclose, flag, pass_through};
+use super::abilities::Abilities;
+use super::disclosure::{Identified, Prefix, disclose, is_set, pass_through};
+use super::peer::{Input, Ongoing, Peer, Pending};
+use super::sharing::Callee;
+use super::{Core, Turn, Violation};
 use crate::message::{Message, code};
 use crate::payload::Payload;
 use crate::policy::{Action, Identity};
@@ -23,10 +28,18 @@ pub(super) struct Call {
     pub(super) payload: Payload,
 }
 
-/// What becomes of a callee whose call was given up.
-enum Callee {
-    Interrupt,
-    LeaveAlone,
+impl Call {
+    /// A caller may send the arguments in several calls with one id; all but the last say `progress`.
+    fn input(&self) -> Input {
+        if is_set(&self.options, "progress") { Input::MoreToCome } else { Input::Whole }
+    }
+}
+
+/// A registration that covers a call, and whose turn it is.
+struct Target {
+    registration: u64,
+    kind: Match,
+    callee: Callee,
 }
 
 impl Core {
@@ -36,12 +49,18 @@ impl Core {
         call: Call,
         turn: &mut Turn<'_>,
     ) -> Result<(), Violation> {
-        let Some(caller) = self.peers.get(&from) else { return Ok(()) };
-        if caller.calls.contains_key(&call.request) {
-            return Err(Violation("a call's request id is in use"));
+        let Some(caller) = self.peers.get_mut(&from) else { return Ok(()) };
+        match caller.calls.get(&call.request).map(|ongoing| ongoing.input) {
+            Some(Input::Whole) => return Err(Violation("a call's request id is in use")),
+            Some(Input::MoreToCome) => {
+                self.call_on(from, call, turn);
+                return Ok(());
+            }
+            None if caller.is_late_piece(call.request, call.input()) => return Ok(()),
+            None => {}
         }
         let request = call.request;
-        let identity = caller.identity.clone();
+        let identity = Arc::clone(&caller.identity);
         if let Err(fault) = self.route(&identity, call, turn) {
             turn.send(from, Message::error(code::CALL, request, fault));
         }
@@ -53,7 +72,7 @@ impl Core {
         turn.allow(caller, Action::Call, &call.procedure)?;
         if uri::is_reserved(&call.procedure) {
             let arguments = call.payload.read().map_err(|error| unreadable(&error))?;
-            let payload = self.meta_call(&call.procedure, &arguments)?.into();
+            let payload = self.meta_call(caller, &call.procedure, arguments, turn)?.into();
             let result = Message::Result { request: call.request, details: Dict::new(), payload };
             turn.send(caller.id, result);
             return Ok(());
@@ -62,44 +81,78 @@ impl Core {
     }
 
     fn invoke(&mut self, caller: &Identity, call: Call, turn: &mut Turn<'_>) -> Result<(), Fault> {
-        if self
-            .peers
-            .get(&caller.id)
-            .is_some_and(|peer| peer.calls.len() >= self.bounds.pending_calls)
-        {
-            return Err(full("too many calls of this session wait for their answer"));
-        }
-        let (registration, kind, callee_id) = self.find(&call.procedure)?;
-        let disclosure = self.disclosure;
+        self.check_room(caller.id)?;
+        let Target { registration, kind, callee } = self.find(&call.procedure)?;
+        let wishes = [is_set(&call.options, "disclose_me"), callee.wants_caller];
+        let identified = self.identified(caller, Action::Call, &call.procedure, wishes, turn)?;
         let max_invocations = self.bounds.pending_invocations;
-        let callee = self.peers.get_mut(&callee_id).ok_or_else(|| nobody(&call.procedure))?;
-        if callee.waiting() >= max_invocations {
+        let peer = self.peers.get_mut(&callee.session).ok_or_else(|| nobody(&call.procedure))?;
+        if peer.waiting() >= max_invocations {
             return Err(full("too many calls of this procedure's callee wait for their answer"));
         }
+        let input = call.input();
+        if input == Input::MoreToCome && !peer.abilities.has(Abilities::PROGRESSIVE_CALLS) {
+            let text = "the callee does not take a call in pieces";
+            return Err(Fault::new(error::FEATURE_NOT_SUPPORTED, text));
+        }
         let payload =
-            call.payload.carry_over(callee.serialiser).map_err(|error| unreadable(&error))?;
-        let timeout = timeout_of(&call.options);
-        let deadline = timeout.map(|timeout| turn.now + timeout);
-        let wants_progress = flag(&call.options, "receive_progress") == Some(true);
-        let pending = Pending { caller: caller.id, call: call.request, deadline, wants_progress };
-        let invocation = callee.expect(pending);
-        let details = invocation_details(caller, &call, kind, disclosure);
+            call.payload.carry_over(peer.serialiser).map_err(|error| unreadable(&error))?;
+        let deadline = timeout_of(&call.options).map(|timeout| turn.now + timeout);
+        let wants_progress = is_set(&call.options, "receive_progress");
         let request = call.request;
-        turn.send(
-            callee_id,
-            Message::Invocation { request: invocation, registration, details, payload },
-        );
+        let pending = Pending { caller: caller.id, call: request, deadline, wants_progress };
+        let invocation = peer.expect(pending);
+        let details = invocation_details(caller, &call, kind, identified);
+        let message = Message::Invocation { request: invocation, registration, details, payload };
+        turn.send(callee.session, message);
         if let Some(peer) = self.peers.get_mut(&caller.id) {
-            peer.calls.insert(request, (callee_id, invocation));
+            let ongoing = Ongoing { callee: callee.session, invocation, registration, input };
+            peer.calls.insert(request, ongoing);
         }
         self.deadlines.extend(deadline.map(|at| (at, caller.id, request)));
         Ok(())
     }
 
-    fn find(&self, procedure: &str) -> Result<(u64, Match, u64), Fault> {
+    fn check_room(&self, caller: u64) -> Result<(), Fault> {
+        let calls = self.peers.get(&caller).map_or(0, |peer| peer.calls.len());
+        if calls < self.bounds.pending_calls {
+            return Ok(());
+        }
+        Err(full("too many calls of this session wait for their answer"))
+    }
+
+    fn find(&mut self, procedure: &str) -> Result<Target, Fault> {
         let id = self.procedures.best(procedure).ok_or_else(|| nobody(procedure))?;
-        let registration = self.registrations.get(&id).ok_or_else(|| nobody(procedure))?;
-        Ok((id, registration.kind, registration.callee))
+        let registration = self.registrations.get_mut(&id).ok_or_else(|| nobody(procedure))?;
+        let (ids, peers) = (&mut self.ids, &self.peers);
+        let random = || ids.next(|_| false);
+        let load = |session| peers.get(&session).map_or(0, Peer::waiting);
+        let callee = registration.callees.choose(registration.sharing, random, load);
+        let callee = callee.ok_or_else(|| nobody(procedure))?;
+        Ok(Target { registration: id, kind: registration.kind, callee })
+    }
+
+    /// A further piece of a call: it goes where the first one went.
+    fn call_on(&mut self, from: u64, call: Call, turn: &mut Turn<'_>) {
+        let (input, request) = (call.input(), call.request);
+        let Some(caller) = self.peers.get_mut(&from) else { return };
+        let identity = Arc::clone(&caller.identity);
+        let Some(ongoing) = caller.calls.get_mut(&request) else { return };
+        ongoing.input = input;
+        let Ongoing { callee, invocation, registration, .. } = *ongoing;
+        match self.carry_to(callee, &call.payload) {
+            Ok(payload) => {
+                let kind = self.registrations.get(&registration).map(|found| found.kind);
+                let kind = kind.unwrap_or_default();
+                let details = invocation_details(&identity, &call, kind, Identified::No);
+                let message =
+                    Message::Invocation { request: invocation, registration, details, payload };
+                turn.send(callee, message);
+            }
+            Err(fault) => {
+                self.give_up(from, request, super::cancel::Callee::Interrupt, fault, turn)
+            }
+        }
     }
 
     pub(super) fn yielded(
@@ -110,7 +163,7 @@ impl Core {
         payload: Payload,
         turn: &mut Turn<'_>,
     ) -> Result<(), Violation> {
-        let is_progress = flag(options, "progress") == Some(true);
+        let is_progress = is_set(options, "progress");
         let Some(callee) = self.peers.get(&from) else { return Ok(()) };
         let Some(pending) = callee.invocation(invocation) else {
             return late_answer(callee, invocation);
@@ -127,26 +180,30 @@ impl Core {
         if is_progress {
             details.insert("progress".into(), true.into());
         }
-        let message = match self.carry_to(caller, &payload) {
-            Ok(payload) => Message::Result { request, details, payload },
-            Err(fault) => Message::error(code::CALL, request, fault),
-        };
-        turn.send(caller, message);
+        match self.carry_to(caller, &payload) {
+            Ok(payload) => turn.send(caller, Message::Result { request, details, payload }),
+            // A piece that cannot be carried over ends the call, which is answered once.
+            Err(fault) if is_progress => {
+                self.give_up(caller, request, super::cancel::Callee::Interrupt, fault, turn);
+            }
+            Err(fault) => turn.send(caller, Message::error(code::CALL, request, fault)),
+        }
         Ok(())
     }
 
     pub(super) fn invocation_failed(
         &mut self,
         from: u64,
-        invocation: u64,
-        error: String,
-        payload: Payload,
+        failed: Failed,
         turn: &mut Turn<'_>,
     ) -> Result<(), Violation> {
+        let Failed { invocation, details: given, error, payload } = failed;
         let Some(pending) = self.settle(from, invocation) else {
             return self.peers.get(&from).map_or(Ok(()), |callee| late_answer(callee, invocation));
         };
-        let (of, request, details) = (code::CALL, pending.call, Dict::new());
+        let (of, request) = (code::CALL, pending.call);
+        let mut details = Dict::new();
+        pass_through(&given, &mut details);
         let payload = self.carry_to(pending.caller, &payload).unwrap_or_default();
         turn.send(pending.caller, Message::Error { of, request, details, error, payload });
         Ok(())
@@ -158,96 +215,22 @@ impl Core {
     }
 
     /// Takes a pending call out of both places.
-    fn settle(&mut self, callee: u64, invocation: u64) -> Option<Pending> {
+    pub(super) fn settle(&mut self, callee: u64, invocation: u64) -> Option<Pending> {
         let pending = self.peers.get_mut(&callee)?.settle(invocation)?;
         if let Some(caller) = self.peers.get_mut(&pending.caller) {
-            caller.calls.remove(&pending.call);
+            caller.close_call(pending.call);
         }
         self.forget_deadline(&pending);
         Some(pending)
     }
+}
 
-    fn forget_deadline(&mut self, pending: &Pending) {
-        if let Some(at) = pending.deadline {
-            self.deadlines.remove(&(at, pending.caller, pending.call));
-        }
-    }
-
-    /// A call that is answered already cannot be canceled any more; that is no error.
-    pub(super) fn cancel(&mut self, from: u64, request: u64, options: &Dict, turn: &mut Turn<'_>) {
-        let mode = options.get("mode").and_then(serde_json::Value::as_str);
-        let fault = Fault::new(error::CANCELED, "the call was canceled by its caller");
-        match mode {
-            Some("skip") => self.give_up(from, request, Callee::LeaveAlone, fault, turn),
-            Some("kill") => self.kill_call(from, request, fault, turn),
-            _ => self.give_up(from, request, Callee::Interrupt, fault, turn),
-        }
-    }
-
-    /// Interrupts the callee and lets its answer be the call's; one that does not understand is left behind.
-    fn kill_call(&mut self, from: u64, request: u64, fault: Fault, turn: &mut Turn<'_>) {
-        let Some((callee, invocation)) = self.pending_call(from, request) else { return };
-        match self.peers.get(&callee).map(|peer| peer.interrupts) {
-            Some(Interrupts::Understood) => turn.send(callee, interrupt(invocation, "kill")),
-            _ => self.give_up(from, request, Callee::LeaveAlone, fault, turn),
-        }
-    }
-
-    fn pending_call(&self, caller: u64, request: u64) -> Option<(u64, u64)> {
-        self.peers.get(&caller)?.calls.get(&request).copied()
-    }
-
-    /// Answers the caller with `fault` at once.
-    fn give_up(
-        &mut self,
-        caller: u64,
-        request: u64,
-        what: Callee,
-        fault: Fault,
-        turn: &mut Turn<'_>,
-    ) {
-        let Some((callee, invocation)) = self.pending_call(caller, request) else { return };
-        self.settle(callee, invocation);
-        turn.send(caller, Message::error(code::CALL, request, fault));
-        if matches!(what, Callee::Interrupt) {
-            self.interrupt(callee, invocation, turn);
-        }
-    }
-
-    fn interrupt(&self, callee: u64, invocation: u64, turn: &mut Turn<'_>) {
-        let interrupts = self.peers.get(&callee).map(|peer| peer.interrupts);
-        if interrupts == Some(Interrupts::Understood) {
-            turn.send(callee, interrupt(invocation, "killnowait"));
-        }
-    }
-
-    /// Gives up every call whose deadline has passed.
-    pub(crate) fn expire(&mut self, turn: &mut Turn<'_>) {
-        while let Some((_, caller, request)) =
-            self.deadlines.first().copied().filter(|(at, ..)| *at <= turn.now)
-        {
-            self.deadlines.pop_first();
-            let fault = Fault::new(error::TIMEOUT, "the callee did not answer in time");
-            self.give_up(caller, request, Callee::Interrupt, fault, turn);
-        }
-    }
-
-    /// For a session that has left: those who wait for it get an answer, those who work for it are told.
-    pub(super) fn drop_calls(&mut self, gone: &Peer, turn: &mut Turn<'_>) {
-        for pending in gone.invocations() {
-            self.forget_deadline(pending);
-            let Some(caller) = self.peers.get_mut(&pending.caller) else { continue };
-            caller.calls.remove(&pending.call);
-            let fault =
-                Fault::new(error::CANCELED, "the callee's session ended before it answered");
-            turn.send(pending.caller, Message::error(code::CALL, pending.call, fault));
-        }
-        for (callee, invocation) in gone.calls.values() {
-            if self.settle(*callee, *invocation).is_some() {
-                self.interrupt(*callee, *invocation, turn);
-            }
-        }
-    }
+/// An ERROR that answers an invocation.
+pub(super) struct Failed {
+    pub(super) invocation: u64,
+    pub(super) details: Dict,
+    pub(super) error: String,
+    pub(super) payload: Payload,
 }
 
 fn timeout_of(options: &Dict) -> Option<Duration> {
@@ -255,15 +238,15 @@ fn timeout_of(options: &Dict) -> Option<Duration> {
     (milliseconds > 0).then(|| Duration::from_millis(milliseconds).min(MAX_TIMEOUT))
 }
 
-fn invocation_details(caller: &Identity, call: &Call, kind: Match, disclosure: Disclosure) -> Dict {
+fn invocation_details(caller: &Identity, call: &Call, kind: Match, identified: Identified) -> Dict {
     let mut details = Dict::new();
     if kind != Match::Exact {
         details.insert("procedure".into(), call.procedure.as_str().into());
     }
-    if disclosure == Disclosure::Always || flag(&call.options, "disclose_me") == Some(true) {
-        disclose(caller, "caller", &mut details);
+    if identified == Identified::Yes {
+        disclose(caller, Prefix::Caller, &mut details);
     }
-    for passed in ["receive_progress", "timeout"] {
+    for passed in ["receive_progress", "timeout", "progress"] {
         if let Some(value) = call.options.get(passed) {
             details.insert(passed.into(), value.clone());
         }
@@ -279,12 +262,6 @@ fn late_answer(callee: &Peer, invocation: u64) -> Result<(), Violation> {
     } else {
         Err(Violation("an answer to an invocation that never was"))
     }
-}
-
-fn interrupt(request: u64, mode: &str) -> Message {
-    let mut options = Dict::new();
-    options.insert("mode".into(), mode.into());
-    Message::Interrupt { request, options }
 }
 
 fn nobody(procedure: &str) -> Fault {

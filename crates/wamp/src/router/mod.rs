@@ -5,84 +5,65 @@
 //!
 //! Deliberately not here: authentication, and everything that happens before a session has joined.
 
+mod abilities;
+mod audience;
+mod bounds;
 mod broker;
+mod cancel;
 mod dealer;
+mod disclosure;
+mod history;
 mod ids;
 mod meta;
 mod patterns;
 mod peer;
 mod registrations;
+mod sharing;
+mod subscriptions;
+mod testaments;
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
-use crate::message::Message;
+use crate::Fault;
+use crate::ended::Ended;
+use crate::message::{Message, code};
 use crate::policy::{Action, Identity, Policy, Verdict};
 use crate::uri::error;
-use crate::{Dict, Fault};
 
+pub(crate) use abilities::Abilities;
+pub use bounds::{Bounds, Disclosure, Kept};
 use ids::Ids;
 use patterns::Patterns;
 use peer::Peer;
-pub(crate) use peer::{Interrupts, Newcomer, Waits};
-
-/// What one session may hold and send. At a bound the request is answered with `wamp.error.unavailable`, except for the
-/// queue, whose session is ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bounds {
-    /// Longest URI in bytes.
-    pub uri_length: usize,
-    /// Calls of one session that wait for their answer.
-    pub pending_calls: usize,
-    /// Invocations that one callee has not answered.
-    pub pending_invocations: usize,
-    /// Registrations of one session.
-    pub registrations: usize,
-    /// Subscriptions of one session.
-    pub subscriptions: usize,
-    /// Bytes that wait for a session to read them, roughly.
-    pub queue_bytes: usize,
-}
-
-impl Default for Bounds {
-    fn default() -> Self {
-        Self {
-            uri_length: 256,
-            pending_calls: 1024,
-            pending_invocations: 1024,
-            registrations: 512,
-            subscriptions: 256,
-            queue_bytes: 4 * 1024 * 1024,
-        }
-    }
-}
-
-/// Who is told about callers and publishers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Disclosure {
-    /// Callees and subscribers always learn who called and published.
-    #[default]
-    Always,
-    /// Only if the caller or publisher asks for it by `disclose_me`.
-    OnRequest,
-}
+pub(crate) use peer::{Newcomer, Waits};
 
 /// The verdicts of a policy, without its types.
 pub(crate) trait Authorise {
     fn verdict(&self, session: &Identity, action: Action, uri: &str) -> Verdict;
+    fn disclosure(&self, session: &Identity, action: Action, uri: &str) -> Option<Disclosure>;
 }
 
 impl<P: Policy> Authorise for P {
     fn verdict(&self, session: &Identity, action: Action, uri: &str) -> Verdict {
         self.authorise(session, action, uri)
     }
+
+    fn disclosure(&self, session: &Identity, action: Action, uri: &str) -> Option<Disclosure> {
+        self.disclose(session, action, uri)
+    }
 }
 
 /// One input's surroundings: the time, the policy, and where the output goes.
 pub(crate) struct Turn<'a> {
     pub(crate) now: Instant,
+    /// The time of the calendar, for what tells when it was made.
+    pub(crate) wall: SystemTime,
     pub(crate) policy: &'a dyn Authorise,
     pub(crate) out: &'a mut Vec<(u64, Message)>,
+    /// Sessions that the core has let go and whose connections are to be ended.
+    pub(crate) kills: &'a mut Vec<(u64, Ended)>,
 }
 
 impl Turn<'_> {
@@ -112,8 +93,10 @@ pub(crate) struct Core {
     peers: HashMap<u64, Peer>,
     registrations: HashMap<u64, registrations::Registration>,
     procedures: Patterns,
-    subscriptions: HashMap<u64, broker::Subscription>,
+    subscriptions: HashMap<u64, subscriptions::Subscription>,
     topics: Patterns,
+    /// What is kept, by subscription.
+    histories: HashMap<u64, history::History>,
     /// Deadline, caller and request of the calls that have one.
     deadlines: BTreeSet<(Instant, u64, u64)>,
 }
@@ -129,8 +112,14 @@ impl Core {
             procedures: Patterns::new(),
             subscriptions: HashMap::new(),
             topics: Patterns::new(),
+            histories: HashMap::new(),
             deadlines: BTreeSet::new(),
         }
+    }
+
+    /// Keeps the events of topics from now on.
+    pub(crate) fn keep_histories(&mut self, kept: &[Kept], now: SystemTime) {
+        kept.iter().for_each(|kept| self.keep_history(kept, now));
     }
 
     /// How many sessions there are.
@@ -139,11 +128,11 @@ impl Core {
     }
 
     /// Lets a session in and gives it its id.
-    pub(crate) fn join(&mut self, newcomer: Newcomer, turn: &mut Turn<'_>) -> Identity {
+    pub(crate) fn join(&mut self, newcomer: Newcomer, turn: &mut Turn<'_>) -> Arc<Identity> {
         let peers = &self.peers;
         let id = self.ids.next(|id| peers.contains_key(&id));
         let peer = Peer::new(id, newcomer);
-        let identity = peer.identity.clone();
+        let identity = Arc::clone(&peer.identity);
         self.peers.insert(id, peer);
         self.announce_join(&identity, turn);
         identity
@@ -151,10 +140,11 @@ impl Core {
 
     /// Takes a session out with all it holds. A second time does nothing.
     pub(crate) fn leave(&mut self, id: u64, turn: &mut Turn<'_>) {
-        let Some(peer) = self.peers.remove(&id) else { return };
+        let Some(mut peer) = self.peers.remove(&id) else { return };
         self.drop_calls(&peer, turn);
         self.drop_registrations(&peer, turn);
-        self.drop_subscriptions(&peer);
+        self.drop_subscriptions(&peer, turn);
+        self.publish_testaments(&mut peer, turn);
         self.announce_leave(&peer.identity, turn);
     }
 
@@ -175,14 +165,9 @@ impl Core {
             Message::Yield { request, options, payload } => {
                 self.yielded(from, request, &options, payload, turn)?;
             }
-            Message::Error {
-                of: crate::message::code::INVOCATION,
-                request,
-                error,
-                payload,
-                ..
-            } => {
-                self.invocation_failed(from, request, error, payload, turn)?;
+            Message::Error { of: code::INVOCATION, request, details, error, payload } => {
+                let failed = dealer::Failed { invocation: request, details, error, payload };
+                self.invocation_failed(from, failed, turn)?;
             }
             Message::Cancel { request, options } => self.cancel(from, request, &options, turn),
             Message::Register { request, options, procedure } => {
@@ -201,6 +186,8 @@ impl Core {
             Message::Unsubscribe { request, subscription } => {
                 self.unsubscribe(from, request, subscription, turn);
             }
+            // Nothing is asked of a subscriber that acknowledges.
+            Message::EventReceived { .. } => {}
             _ => return Err(Violation("a client does not send this message in a session")),
         }
         Ok(())
@@ -217,23 +204,5 @@ impl Core {
     }
 }
 
-/// Options that pass from a request to what it causes: the scheme of an end-to-end payload.
-fn pass_through(options: &Dict, details: &mut Dict) {
-    let passing = options.iter().filter(|(key, _)| key.starts_with("ppt_"));
-    details.extend(passing.map(|(key, value)| (key.clone(), value.clone())));
-}
-
-fn flag(options: &Dict, name: &str) -> Option<bool> {
-    options.get(name).and_then(serde_json::Value::as_bool)
-}
-
-/// Writes who did it into `details`, under `prefix` and its derivatives.
-fn disclose(identity: &Identity, prefix: &str, details: &mut Dict) {
-    details.insert(prefix.to_owned(), identity.id.into());
-    details.insert(format!("{prefix}_authid"), identity.authid.as_str().into());
-    details.insert(format!("{prefix}_authrole"), identity.role.as_str().into());
-}
-
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

@@ -1,13 +1,18 @@
 //! What the router knows of one session.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use super::abilities::Abilities;
+use super::testaments::Testament;
 use crate::codec::Serialiser;
 use crate::policy::Identity;
+
+/// Calls that ended before their last piece came, remembered so that late pieces are known for what they are.
+const ENDED_EARLY: usize = 64;
 
 /// How many answers the router waits for from one session; shared with whoever watches its connection.
 #[derive(Debug, Clone, Default)]
@@ -34,16 +39,8 @@ pub(crate) struct Newcomer {
     pub(crate) peer: Option<SocketAddr>,
     /// `None` for a session in this process, which takes payloads as they are.
     pub(crate) serialiser: Option<Serialiser>,
-    /// Whether it understands INTERRUPT.
-    pub(crate) interrupts: Interrupts,
+    pub(crate) abilities: Abilities,
     pub(crate) waits: Waits,
-}
-
-/// Whether a callee announced `call_canceling`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Interrupts {
-    Understood,
-    Ignored,
 }
 
 /// A call that waits for its callee; kept with the callee.
@@ -55,15 +52,33 @@ pub(super) struct Pending {
     pub(super) wants_progress: bool,
 }
 
+/// The same call; kept with the caller.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ongoing {
+    pub(super) callee: u64,
+    pub(super) invocation: u64,
+    pub(super) registration: u64,
+    pub(super) input: Input,
+}
+
+/// Whether all of a call's arguments have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Input {
+    Whole,
+    MoreToCome,
+}
+
 #[derive(Debug)]
 pub(super) struct Peer {
-    pub(super) identity: Identity,
+    pub(super) identity: Arc<Identity>,
     pub(super) serialiser: Option<Serialiser>,
-    pub(super) interrupts: Interrupts,
+    pub(super) abilities: Abilities,
     pub(super) registrations: HashSet<u64>,
     pub(super) subscriptions: HashSet<u64>,
-    /// Its own calls: request to callee and invocation.
-    pub(super) calls: HashMap<u64, (u64, u64)>,
+    /// Its own calls by request.
+    pub(super) calls: HashMap<u64, Ongoing>,
+    pub(super) testaments: Vec<Testament>,
+    ended_early: VecDeque<u64>,
     invocations: HashMap<u64, Pending>,
     last_invocation: u64,
     waits: Waits,
@@ -71,14 +86,16 @@ pub(super) struct Peer {
 
 impl Peer {
     pub(super) fn new(id: u64, newcomer: Newcomer) -> Self {
-        let Newcomer { authid, role, method, key, peer, serialiser, interrupts, waits } = newcomer;
+        let Newcomer { authid, role, method, key, peer, serialiser, abilities, waits } = newcomer;
         Self {
-            identity: Identity { id, authid, role, method, key, peer },
+            identity: Arc::new(Identity { id, authid, role, method, key, peer }),
             serialiser,
-            interrupts,
+            abilities,
             registrations: HashSet::new(),
             subscriptions: HashSet::new(),
             calls: HashMap::new(),
+            testaments: Vec::new(),
+            ended_early: VecDeque::new(),
             invocations: HashMap::new(),
             last_invocation: 0,
             waits,
@@ -102,6 +119,28 @@ impl Peer {
         let pending = self.invocations.remove(&invocation);
         self.waits.set(self.invocations.len());
         pending
+    }
+
+    /// Takes one of its own calls out.
+    pub(super) fn close_call(&mut self, request: u64) {
+        let ended = self.calls.remove(&request);
+        if ended.is_some_and(|call| call.input == Input::MoreToCome) {
+            if self.ended_early.len() == ENDED_EARLY {
+                self.ended_early.pop_front();
+            }
+            self.ended_early.push_back(request);
+        }
+    }
+
+    /// Whether a call is a late piece of one that has ended. The last piece makes the id free again.
+    pub(super) fn is_late_piece(&mut self, request: u64, input: Input) -> bool {
+        let Some(at) = self.ended_early.iter().position(|ended| *ended == request) else {
+            return false;
+        };
+        if input == Input::Whole {
+            self.ended_early.remove(at);
+        }
+        true
     }
 
     pub(super) fn invocation(&self, invocation: u64) -> Option<&Pending> {

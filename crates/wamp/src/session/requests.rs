@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::invocation::{Caller, Handler};
 use super::{Event, Invocation, invocation::Interrupt};
-use crate::message::Message;
+use crate::message::{self, Message};
 use crate::payload::Payload;
 use crate::{CodecError, Dict};
 
@@ -125,9 +125,10 @@ impl Requests {
     }
 
     /// Hands an event to its subscribers. Those who dropped their end are forgotten.
-    pub(super) fn event(&mut self, subscription: u64, details: &Dict, payload: Payload) {
-        let Some(subscribers) = self.subscribed.get_mut(&subscription) else { return };
-        let arguments = match payload.read() {
+    pub(super) fn event(&mut self, event: &message::Event) {
+        let Some(subscribers) = self.subscribed.get_mut(&event.subscription) else { return };
+        let details = &event.details;
+        let arguments = match event.payload.clone().read() {
             Ok(arguments) => arguments,
             Err(error) => return tracing::warn!(%error, "an event cannot be read and is dropped"),
         };
@@ -145,6 +146,19 @@ impl Requests {
                 Err(mpsc::error::TrySendError::Closed(_)) => false,
             }
         });
+    }
+
+    /// The router takes a registration away; gives back its handler, to be dropped where nothing is locked.
+    pub(super) fn lose_registration(&mut self, details: &Dict) -> Option<Handler> {
+        let id = details.get("registration").and_then(Value::as_u64)?;
+        self.registered.remove(&id).map(|registered| registered.handler)
+    }
+
+    /// The router takes a subscription away: its queues end.
+    pub(super) fn lose_subscription(&mut self, details: &Dict) {
+        if let Some(id) = details.get("subscription").and_then(Value::as_u64) {
+            self.subscribed.remove(&id);
+        }
     }
 
     /// Whether anyone still listens to a subscription; forgets those who do not.
@@ -205,9 +219,8 @@ pub(super) fn answer_of(message: Message) -> Result<(u64, Answer), Message> {
         Message::Registered { request, registration } => (request, Answer::Done(registration)),
         Message::Subscribed { request, subscription } => (request, Answer::Done(subscription)),
         Message::Published { request, publication } => (request, Answer::Done(publication)),
-        Message::Unregistered { request } | Message::Unsubscribed { request } => {
-            (request, Answer::Done(0))
-        }
+        Message::Unregistered { request, revoked: None }
+        | Message::Unsubscribed { request, revoked: None } => (request, Answer::Done(0)),
         Message::Error { request, error: uri, payload, .. } => {
             (request, Answer::Error { uri, payload })
         }

@@ -155,8 +155,15 @@ impl Shared {
             Err(message) => message,
         };
         match message {
-            Message::Event { subscription, details, payload, .. } => {
-                self.lock().event(subscription, &details, payload);
+            Message::Event(event) => self.lock().event(&event),
+            Message::Unregistered { revoked: Some(details), .. } => {
+                let unused = self.lock().lose_registration(&details);
+                if let Some(handler) = unused {
+                    tokio::spawn(async move { drop(handler) });
+                }
+            }
+            Message::Unsubscribed { revoked: Some(details), .. } => {
+                self.lock().lose_subscription(&details);
             }
             Message::Invocation { request, registration, details, payload } => {
                 let job = self.lock().invoke(request, registration, &details, payload);

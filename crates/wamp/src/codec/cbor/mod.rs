@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::build::{Build, Check, Tree};
-use super::{CodecError, Cursor, Fields, deeper, keep, whole};
+use super::{CodecError, Cursor, Fields, Raw, deeper, keep, whole};
 use crate::Dict;
 
 pub(super) use write::{Writer, write_value};
@@ -144,8 +144,11 @@ impl Fields for Reader<'_> {
         }
     }
 
-    fn raw_list(&mut self) -> Result<Bytes, CodecError> {
-        self.raw(LIST, "a list of arguments")
+    fn raw_payload(&mut self) -> Result<Raw, CodecError> {
+        if self.cursor.peek()? >> 5 == BINARY {
+            return self.raw(BINARY, "a binary payload").map(Raw::Opaque);
+        }
+        self.raw(LIST, "a list of arguments").map(Raw::List)
     }
 
     fn raw_dict(&mut self) -> Result<Bytes, CodecError> {

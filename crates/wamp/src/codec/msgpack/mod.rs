@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::build::{Build, Check, Tree};
-use super::{CodecError, Cursor, Fields, deeper, keep, whole};
+use super::{CodecError, Cursor, Fields, Raw, deeper, keep, whole};
 use crate::Dict;
 
 pub(super) use write::{Writer, write_value};
@@ -92,8 +92,13 @@ impl Fields for Reader<'_> {
         }
     }
 
-    fn raw_list(&mut self) -> Result<Bytes, CodecError> {
-        self.raw(|first| matches!(first, 0x90..=0x9f | 0xdc | 0xdd), "a list of arguments")
+    fn raw_payload(&mut self) -> Result<Raw, CodecError> {
+        let is_binary = |first| matches!(first, 0xc4..=0xc6);
+        if is_binary(self.cursor.peek()?) {
+            return self.raw(is_binary, "a binary payload").map(Raw::Opaque);
+        }
+        let is_list = |first| matches!(first, 0x90..=0x9f | 0xdc | 0xdd);
+        self.raw(is_list, "a list of arguments").map(Raw::List)
     }
 
     fn raw_dict(&mut self) -> Result<Bytes, CodecError> {
