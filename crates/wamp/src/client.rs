@@ -15,7 +15,9 @@ use crate::ended::Ended;
 use crate::mailbox::Mailbox;
 use crate::message::Message;
 use crate::pump::{Connection, message_of};
+use crate::rawsocket::RawSocket;
 use crate::session::{Link, Session, Shared};
+use crate::transport::{Deliver, Receive};
 use crate::uri::error;
 use crate::{Abort, Dict};
 
@@ -138,14 +140,43 @@ pub async fn connect<S>(
     serialiser: Serialiser,
     realm: &str,
     roles: Roles,
-    mut credentials: impl Credentials,
+    credentials: impl Credentials,
     settings: impl Into<ClientSettings>,
 ) -> Result<Session, ConnectError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let settings = settings.into();
-    let mut connection = Connection::new(websocket, serialiser);
+    let connection = Connection::new(websocket.split(), serialiser);
+    enter(connection, realm, roles, credentials, settings.into()).await
+}
+
+/// Joins `realm` over a fresh raw socket.
+pub async fn connect_raw<S>(
+    socket: RawSocket<S>,
+    realm: &str,
+    roles: Roles,
+    credentials: impl Credentials,
+    settings: impl Into<ClientSettings>,
+) -> Result<Session, ConnectError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let serialiser = socket.serialiser();
+    let connection = Connection::new(socket.split(), serialiser);
+    enter(connection, realm, roles, credentials, settings.into()).await
+}
+
+async fn enter<R, W>(
+    mut connection: Connection<R, W>,
+    realm: &str,
+    roles: Roles,
+    mut credentials: impl Credentials,
+    settings: ClientSettings,
+) -> Result<Session, ConnectError>
+where
+    R: Receive + 'static,
+    W: Deliver + 'static,
+{
     let hello = hello(realm, roles, &mut credentials);
     let joining = join(&mut connection, hello, &mut credentials);
     let joined = tokio::time::timeout(TIMEOUT, joining).await.map_err(|_| ConnectError::Timeout)?;
@@ -165,13 +196,14 @@ fn hello(realm: &str, roles: Roles, credentials: &mut impl Credentials) -> Messa
     Message::Hello { realm: realm.to_owned(), details }
 }
 
-async fn join<S>(
-    connection: &mut Connection<S>,
+async fn join<R, W>(
+    connection: &mut Connection<R, W>,
     hello: Message,
     credentials: &mut impl Credentials,
 ) -> Result<(u64, Dict), ConnectError>
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+    R: Receive,
+    W: Deliver,
 {
     connection.send(&hello).await.map_err(ConnectError::Ended)?;
     let mut answer = connection.receive().await.map_err(ConnectError::Ended)?;
@@ -202,9 +234,10 @@ where
 }
 
 /// The router may be gone; the client leaves either way.
-async fn say_no<S>(connection: &mut Connection<S>, why: &str)
+async fn say_no<R, W>(connection: &mut Connection<R, W>, why: &str)
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+    R: Receive,
+    W: Deliver,
 {
     let message = Message::abort(error::AUTHENTICATION_FAILED, why);
     if let Err(ended) = connection.part(&message).await {
@@ -212,9 +245,15 @@ where
     }
 }
 
-fn start<S>(connection: Connection<S>, id: u64, details: Dict, settings: ClientSettings) -> Session
+fn start<R, W>(
+    connection: Connection<R, W>,
+    id: u64,
+    details: Dict,
+    settings: ClientSettings,
+) -> Session
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    R: Receive + 'static,
+    W: Deliver + 'static,
 {
     let mailbox = Arc::new(Mailbox::new(settings.queue_bytes));
     let link = Link::Network(Arc::clone(&mailbox));

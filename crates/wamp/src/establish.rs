@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::Dict;
 use crate::ended::Ended;
@@ -14,6 +13,7 @@ use crate::message::Message;
 use crate::policy::{Abort, Authentication, Hello, Identity, Policy, Welcome};
 use crate::pump::{Connection, message_of};
 use crate::router::Abilities;
+use crate::transport::{Deliver, Receive};
 use crate::uri::error;
 
 /// Time a client may take to join, the policy's time included.
@@ -27,14 +27,15 @@ pub(crate) struct Admitted {
 }
 
 /// Asks a fresh connection who it is; tells it if the answer is no.
-pub(crate) async fn establish<S, P>(
-    connection: &mut Connection<S>,
+pub(crate) async fn establish<R, W, P>(
+    connection: &mut Connection<R, W>,
     policy: &P,
     has_realm: impl Fn(&str) -> bool,
     peer: Option<SocketAddr>,
 ) -> Result<Admitted, Ended>
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+    R: Receive,
+    W: Deliver,
     P: Policy,
 {
     let asked = tokio::time::timeout(TIMEOUT, ask(connection, policy, has_realm, peer)).await;
@@ -47,9 +48,10 @@ where
 }
 
 /// Tells the client that it may not join; it may be gone already.
-pub(crate) async fn refuse<S>(connection: &mut Connection<S>, ended: &Ended)
+pub(crate) async fn refuse<R, W>(connection: &mut Connection<R, W>, ended: &Ended)
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+    R: Receive,
+    W: Deliver,
 {
     let message = match ended {
         Ended::Refused(abort) => Message::abort(&abort.reason, &abort.message),
@@ -64,14 +66,15 @@ where
     }
 }
 
-async fn ask<S, P>(
-    connection: &mut Connection<S>,
+async fn ask<R, W, P>(
+    connection: &mut Connection<R, W>,
     policy: &P,
     has_realm: impl Fn(&str) -> bool,
     peer: Option<SocketAddr>,
 ) -> Result<Admitted, Ended>
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+    R: Receive,
+    W: Deliver,
     P: Policy,
 {
     let Message::Hello { realm, details } = connection.receive().await? else {
@@ -96,9 +99,10 @@ where
     Ok(Admitted { realm, welcome, abilities })
 }
 
-async fn answer<S>(connection: &mut Connection<S>) -> Result<(String, Dict), Ended>
+async fn answer<R, W>(connection: &mut Connection<R, W>) -> Result<(String, Dict), Ended>
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+    R: Receive,
+    W: Deliver,
 {
     match connection.receive().await? {
         Message::Authenticate { signature, extra } => Ok((signature, extra)),

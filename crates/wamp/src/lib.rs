@@ -27,16 +27,20 @@ mod message;
 mod payload;
 mod policy;
 mod pump;
+pub mod rawsocket;
 mod realm;
 mod router;
 mod server;
 mod session;
 mod timestamps;
+mod transport;
 pub mod uri;
 
 pub use arguments::{Arguments, Dict, Fault};
 pub use cached::Cached;
-pub use client::{Anonymous, ClientSettings, ConnectError, Credentials, Roles, connect};
+pub use client::{
+    Anonymous, ClientSettings, ConnectError, Credentials, Roles, connect, connect_raw,
+};
 pub use codec::{
     CodecError, MAX_DEPTH, Serialiser, binary_text, read_value, text_binary, write_value,
 };

@@ -6,14 +6,14 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
 use tokio::time::Sleep;
-use websocket::{Activity, CloseReason, Error, Liveness, Reader, Step, WebSocket, Writer};
+use websocket::{Activity, CloseReason, Error, Liveness, Step};
 
 use crate::codec::Serialiser;
 use crate::ended::Ended;
 use crate::mailbox::Mailbox;
 use crate::message::{self, Message};
+use crate::transport::{Deliver, Receive};
 
 /// Bytes in the outgoing buffer above which no further messages are encoded.
 const HIGH_WATER: usize = 256 * 1024;
@@ -33,18 +33,17 @@ pub(crate) trait Inbound: Send + Sync {
 }
 
 /// A connection on which WAMP messages go both ways.
-pub(crate) struct Connection<S> {
-    reader: Reader<ReadHalf<S>>,
-    writer: Writer<WriteHalf<S>>,
+pub(crate) struct Connection<R, W> {
+    reader: R,
+    writer: W,
     serialiser: Serialiser,
     scratch: Vec<u8>,
     /// The close code of RFC 6455 for what went wrong below WAMP.
     close_code: Option<u16>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
-    pub(crate) fn new(websocket: WebSocket<S>, serialiser: Serialiser) -> Self {
-        let (reader, writer) = websocket.split();
+impl<R: Receive, W: Deliver> Connection<R, W> {
+    pub(crate) fn new((reader, writer): (R, W), serialiser: Serialiser) -> Self {
         Self { reader, writer, serialiser, scratch: Vec::new(), close_code: None }
     }
 
@@ -76,16 +75,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     fn encode(&mut self, message: &Message) {
         self.scratch.clear();
         message::encode(self.serialiser, &mut self.scratch, message);
-        match self.serialiser {
-            Serialiser::Json => {
-                let text = std::str::from_utf8(&self.scratch).unwrap_or_default();
-                debug_assert_eq!(text.len(), self.scratch.len(), "JSON is written as UTF-8");
-                self.writer.feed_text(text);
-            }
-            Serialiser::MessagePack | Serialiser::Cbor => {
-                self.writer.feed_binary_with(&self.scratch, &[]);
-            }
-        }
+        self.writer.feed_encoded(self.serialiser, &self.scratch);
         if self.scratch.capacity() > KEEP_SCRATCH {
             self.scratch = Vec::new();
         }

@@ -23,9 +23,11 @@ use crate::mailbox::Mailbox;
 use crate::message::Message;
 use crate::policy::{Identity, Policy};
 use crate::pump::{Connection, Inbound};
+use crate::rawsocket::RawSocket;
 use crate::realm::{Realm, Way};
 use crate::router::{Abilities, Bounds, Core, Disclosure, Kept, Newcomer, Violation, Waits};
 use crate::session::{Link, Session, Shared};
+use crate::transport::{Deliver, Receive};
 use crate::uri::error;
 
 /// How a router is set up.
@@ -132,25 +134,45 @@ impl<P: Policy> Router<P> {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
+        let connection = Connection::new(websocket.split(), serialiser);
+        self.serve_any(connection, serialiser, peer.into()).await
+    }
+
+    /// The same for a raw socket.
+    pub async fn serve_raw<S>(
+        &self,
+        socket: RawSocket<S>,
+        peer: impl Into<Option<SocketAddr>>,
+    ) -> Ended
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
+        let serialiser = socket.serialiser();
+        let connection = Connection::new(socket.split(), serialiser);
+        self.serve_any(connection, serialiser, peer.into()).await
+    }
+
+    async fn serve_any<R: Receive, W: Deliver>(
+        &self,
+        connection: Connection<R, W>,
+        serialiser: Serialiser,
+        peer: Option<SocketAddr>,
+    ) -> Ended {
         let _served = Served::count(&self.inner.served);
         let mut phase = self.inner.phase.subscribe();
-        let connection = Connection::new(websocket, serialiser);
-        let whole = self.run(connection, serialiser, peer.into());
+        let whole = self.run(connection, serialiser, peer);
         tokio::select! {
             ended = whole => ended,
             () = reached(&mut phase, Phase::Cut) => Ended::Shutdown,
         }
     }
 
-    async fn run<S>(
+    async fn run<R: Receive, W: Deliver>(
         &self,
-        mut connection: Connection<S>,
+        mut connection: Connection<R, W>,
         serialiser: Serialiser,
         peer: Option<SocketAddr>,
-    ) -> Ended
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send,
-    {
+    ) -> Ended {
         let inner = &*self.inner;
         let mut phase = inner.phase.subscribe();
         let has_realm = |name: &str| inner.realm(name).is_some();
