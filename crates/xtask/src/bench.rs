@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-use crate::command::{Fallible, capture, cargo, run as run_command, shown};
+use crate::command::{Fallible, cargo, run as run_command, shown};
 use crate::workspace::Workspace;
 
 const USAGE: &str = "usage: cargo xtask bench [--write] [--only GROUP…]";
@@ -58,7 +58,7 @@ pub(crate) fn run(workspace: &Workspace, words: &[String]) -> Fallible<ExitCode>
     print!("{measured}");
     if wish.page == Page::Write {
         let path = workspace.root().join(PAGE);
-        let text = format!("{OPENING}\nOf commit {}. {measured}", commit(workspace)?);
+        let text = format!("{OPENING}\nOf commit {}. {measured}", workspace.commit()?);
         fs::write(&path, text)
             .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
         eprintln!("written: {PAGE}");
@@ -128,18 +128,6 @@ fn measure(bench: &Path, programs: &Path, groups: &[String]) -> Fallible<String>
     } else {
         Err(format!("`{}` ended with {}", shown(&command), output.status))
     }
-}
-
-/// The commit at which the tree stands, and whether the programs differ from it.
-fn commit(workspace: &Workspace) -> Fallible<String> {
-    let git = |words: &[&str]| {
-        let mut command = Command::new("git");
-        capture(command.current_dir(workspace.root()).args(words))
-    };
-    let name = git(&["rev-parse", "--short=12", "HEAD"])?;
-    let changes = git(&["status", "--porcelain", "--", "crates", "Cargo.toml", "Cargo.lock"])?;
-    let changed = if changes.is_empty() { "" } else { " with uncommitted changes" };
-    Ok(format!("`{}`{changed}", name.trim()))
 }
 
 #[cfg(test)]

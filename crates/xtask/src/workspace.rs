@@ -5,8 +5,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use crate::command::Fallible;
+use crate::command::{Fallible, capture};
 
 /// The checked-out project.
 pub(crate) struct Workspace {
@@ -52,6 +53,15 @@ impl Workspace {
             .and_then(|table| table.get("version")?.as_str())
             .map(str::to_owned)
             .ok_or_else(|| format!("{} has no workspace.package.version", path.display()))
+    }
+
+    /// The commit at which the tree stands, and whether the programs differ from it.
+    pub(crate) fn commit(&self) -> Fallible<String> {
+        let git = |words: &[&str]| capture(Command::new("git").current_dir(&self.root).args(words));
+        let name = git(&["rev-parse", "--short=12", "HEAD"])?;
+        let changes = git(&["status", "--porcelain", "--", "crates", "Cargo.toml", "Cargo.lock"])?;
+        let changed = if changes.is_empty() { "" } else { " with uncommitted changes" };
+        Ok(format!("`{}`{changed}", name.trim()))
     }
 
     /// Where `cargo build` leaves the programs.
