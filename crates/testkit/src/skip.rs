@@ -26,6 +26,15 @@ impl Need {
     }
 }
 
+impl std::fmt::Display for Need {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Networks => f.write_str("root, ip and iptables, for networks of its own"),
+            Self::Program(name) => write!(f, "the program {name}"),
+        }
+    }
+}
+
 fn runs(program: &str, argument: &str) -> bool {
     let mut command = Command::new(program);
     command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -44,11 +53,11 @@ pub fn lacks(need: Need) -> bool {
     }
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     let is_ci = std::env::var("CI").is_ok_and(|value| value == "true");
-    assert!(!is_ci, "{test} needs {need:?}, which this machine does not give");
-    eprintln!("skipped: {test} needs {need:?}");
+    assert!(!is_ci, "{test} needs {need}, which this machine does not give");
+    eprintln!("skipped: {test} needs {need}");
     if let Some(path) = std::env::var_os("S4T_SKIPS") {
         let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
-        writeln!(file, "{test} needs {need:?}").unwrap();
+        writeln!(file, "{test} needs {need}").unwrap();
     }
     true
 }

@@ -28,6 +28,7 @@ mod load;
 #[allow(dead_code, reason = "shared with the tests of boards, which use all of it")]
 mod machine;
 mod matrix;
+mod metrics;
 mod quotas;
 mod recordings;
 mod rights;
