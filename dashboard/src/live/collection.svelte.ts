@@ -2,8 +2,8 @@
 // so that ten thousand boards that come back at once do not stop the page.
 import { asFailure, type Failure } from '../api/request';
 import type { CloudEvent } from '../api/types';
+import { Known, type Reduce } from './known';
 import { live } from './live.svelte';
-import type { Verdict } from './reduce';
 
 /** Changes within this time are shown together. */
 const TOGETHER_MS = 60;
@@ -16,7 +16,7 @@ export interface Source<T> {
   noun: string;
   each(seen: (items: T[]) => void): Promise<void>;
   one(id: string): Promise<T>;
-  reduce(known: T | undefined, event: CloudEvent): Verdict<T>;
+  reduce: Reduce<T>;
   order(a: T, b: T): number;
 }
 
@@ -26,16 +26,17 @@ export class Collection<T extends { id: string }> {
   failure = $state.raw<Failure | undefined>(undefined);
   /** The items in order. */
   items = $state.raw<readonly T[]>([]);
-  private byId = new Map<string, T>();
+  private known: Known<T>;
   private wanted = new Set<string>();
-  /** What events told while the list was being read: newer than what the list says. */
-  private touched = new Set<string>();
   private showing: ReturnType<typeof setTimeout> | undefined;
   private reading: ReturnType<typeof setTimeout> | undefined;
   private shownAt = -Infinity;
   private generation = 0;
+  /** Which read of the list it is: an earlier one that is still on its way counts no more. */
+  private turn = 0;
 
   constructor(private readonly source: Source<T>) {
+    this.known = new Known(source.reduce);
     live.listen((event) => this.hear(event));
     live.onResync((why) => {
       if (this.state === 'failed' || (why === 'missed' && this.state !== 'idle')) void this.read();
@@ -51,7 +52,7 @@ export class Collection<T extends { id: string }> {
   /** Forgets everything, as when the project changes. */
   clear(): void {
     this.generation += 1;
-    this.byId = new Map();
+    this.known = new Known(this.source.reduce);
     this.items = [];
     this.state = 'idle';
     this.wanted.clear();
@@ -59,68 +60,53 @@ export class Collection<T extends { id: string }> {
 
   get(id: string): T | undefined {
     // Reading `items` makes whoever asks see later changes.
-    return this.items.length >= 0 ? this.byId.get(id) : undefined;
+    return this.items.length >= 0 ? this.known.get(id) : undefined;
   }
 
   /** Puts down what an answer just told, ahead of its event. */
   put(item: T): void {
-    this.touched.add(item.id);
-    this.byId.set(item.id, item);
+    this.known.put(item);
     this.show();
   }
 
   drop(id: string): void {
-    this.touched.add(id);
-    if (this.byId.delete(id)) this.show();
+    if (this.known.drop(id)) this.show();
   }
 
   async read(): Promise<void> {
-    const generation = this.generation;
-    this.state = this.byId.size > 0 ? 'ready' : 'loading';
-    const fresh = new Map<string, T>();
-    this.touched.clear();
+    const { generation, known } = this;
+    const turn = (this.turn += 1);
+    const goesOn = (): boolean => generation === this.generation && turn === this.turn;
+    this.state = known.size > 0 ? 'ready' : 'loading';
+    known.begin();
     try {
       await live.followed();
       await this.source.each((items) => {
-        if (generation !== this.generation) return;
-        for (const item of items) {
-          fresh.set(item.id, item);
-          if (!this.touched.has(item.id)) this.byId.set(item.id, item);
-        }
+        if (!goesOn()) return;
+        known.take(items);
         this.state = 'ready';
         this.show();
       });
-      if (generation !== this.generation) return;
-      this.replace(fresh);
+      if (!goesOn()) return;
+      known.end();
       this.failure = undefined;
       this.state = 'ready';
       this.showNow();
     } catch (error) {
-      if (generation !== this.generation) return;
+      if (!goesOn()) return;
+      known.giveUp();
       this.failure = asFailure(error);
       this.state = 'failed';
     }
   }
 
-  private replace(fresh: Map<string, T>): void {
-    for (const id of this.touched) {
-      const known = this.byId.get(id);
-      if (known) fresh.set(id, known);
-      else fresh.delete(id);
-    }
-    this.byId = fresh;
-  }
-
   private hear(event: CloudEvent): void {
     if (event.subject_type !== this.source.noun || this.state === 'idle') return;
-    const verdict = this.source.reduce(this.byId.get(event.subject_id), event);
+    const verdict = this.known.hear(event);
     if (verdict === 'keep') return;
-    if (verdict === 'drop') this.drop(event.subject_id);
-    else if (verdict === 'fetch') this.want(event.subject_id);
-    else {
-      this.put(verdict.put);
-      if (verdict.more === 'fetch') this.want(event.subject_id);
-    }
+    if (verdict === 'fetch') return this.want(event.subject_id);
+    this.show();
+    if (typeof verdict === 'object' && verdict.more === 'fetch') this.want(event.subject_id);
   }
 
   private want(id: string): void {
@@ -139,7 +125,10 @@ export class Collection<T extends { id: string }> {
           const item = await this.source.one(id);
           if (generation === this.generation) this.put(item);
         } catch (error) {
-          if (asFailure(error).problem.kind === 'not_found') this.drop(id);
+          const { kind, status } = asFailure(error).problem;
+          if (kind === 'not_found') this.drop(id);
+          // Nobody will tell of this change again.
+          else if (status === 0 || status >= 500) this.readLater();
         }
       }),
     );
@@ -166,6 +155,6 @@ export class Collection<T extends { id: string }> {
     clearTimeout(this.showing);
     this.showing = undefined;
     this.shownAt = performance.now();
-    this.items = [...this.byId.values()].sort(this.source.order);
+    this.items = this.known.all().sort(this.source.order);
   }
 }

@@ -22,7 +22,8 @@ class Live {
   private who = '';
   private losing: ReturnType<typeof setTimeout> | undefined;
   private following: (() => void)[] = [];
-  private wasOpen = false;
+  /** Whether anything may have been read since the start: what happens before the stream is open (again) may be missed. */
+  private hasBegun = false;
 
   /** Follows the events of the project signed in to, from now on; `who` tells people and projects apart. */
   start(who = this.who): void {
@@ -37,7 +38,7 @@ class Live {
       state: (state) => this.stream === stream && this.changed(state),
     });
     this.stream = stream;
-    this.wasOpen = false;
+    this.hasBegun = false;
     stream.open();
     window.addEventListener('online', this.seen);
   }
@@ -92,6 +93,7 @@ class Live {
     if (state !== 'connecting') this.following.splice(0).forEach((done) => done());
     clearTimeout(this.losing);
     if (state === 'open') this.opened();
+    if (state !== 'connecting') this.hasBegun = true;
     if (state === 'open') this.lost = false;
     else if (state === 'refused') this.lost = true;
     // A hiccup of a moment is nobody's business.
@@ -100,8 +102,7 @@ class Live {
 
   /** A stream that never heard an event cannot say where it was: what happened while it was away is read anew. */
   private opened(): void {
-    if (this.wasOpen) this.resync(this.stream?.resumes ? 'back' : 'missed');
-    this.wasOpen = true;
+    if (this.hasBegun) this.resync(this.stream?.resumes ? 'back' : 'missed');
   }
 
   private readonly seen = (): void => this.hurry();

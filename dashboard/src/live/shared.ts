@@ -3,6 +3,9 @@ import { signedOut } from '../api/request';
 import { HIDDEN_MS, type Feed, type FromPage, type ToPage } from './hub';
 import { Stream, type Handlers } from './stream';
 
+/** A worker answers at once that it heard of a page; one that is silent for so long is gone. */
+const ANSWER_MS = 5_000;
+
 /** Events for this person and project. */
 export function feed(who: string, handlers: Pick<Handlers, 'frame'> & { state(state: Parameters<Handlers['state']>[0]): void }): Feed {
   return typeof SharedWorker === 'undefined' ? new Alone(handlers) : new Shared(who, handlers);
@@ -16,6 +19,8 @@ class Shared implements Feed {
   resumes = false;
   private alone: Alone | undefined;
   private listening = false;
+  private answered = false;
+  private silence: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly who: string,
@@ -26,10 +31,12 @@ class Shared implements Feed {
     if (this.alone) return this.alone.open();
     if (!this.listening) this.listen();
     this.say({ say: 'start', who: this.who, seen: isSeen() });
+    this.expect();
   }
 
   close(): void {
     if (this.alone) return this.alone.close();
+    clearTimeout(this.silence);
     this.say({ say: 'stop' });
     this.listening = false;
     document.removeEventListener('visibilitychange', this.seen);
@@ -54,6 +61,8 @@ class Shared implements Feed {
 
   private heard(message: ToPage): void {
     if (!this.listening) return;
+    this.answered = true;
+    clearTimeout(this.silence);
     if ('frame' in message) return this.told.frame(message.frame);
     this.resumes = message.resumes;
     // The page itself asked nothing and was refused nothing.
@@ -61,7 +70,7 @@ class Shared implements Feed {
     this.told.state(message.state);
   }
 
-  /** The worker could not be loaded: this page helps itself. */
+  /** The worker could not be loaded, or does not answer: this page helps itself. */
   private goAlone(): void {
     if (this.alone || !this.listening) return;
     this.close();
@@ -69,11 +78,20 @@ class Shared implements Feed {
     this.alone.open();
   }
 
+  /** Nothing is opened for a page that nobody looks at, so nothing need be answered to it. */
+  private expect(): void {
+    clearTimeout(this.silence);
+    if (!this.answered && isSeen()) this.silence = setTimeout(() => this.goAlone(), ANSWER_MS);
+  }
+
   private say(message: FromPage): void {
     worker?.port.postMessage(message);
   }
 
-  private readonly seen = (): void => this.say({ say: isSeen() ? 'seen' : 'hidden' });
+  private readonly seen = (): void => {
+    this.say({ say: isSeen() ? 'seen' : 'hidden' });
+    this.expect();
+  };
   private readonly left = (): void => this.say({ say: 'stop' });
   private readonly back = ({ persisted }: PageTransitionEvent): void => {
     if (!persisted) return;

@@ -34,6 +34,26 @@ for (const way of ['stopped in order', 'killed'] as const) {
   });
 }
 
+journey('a page whose stream opens late misses nothing that happened before', there, async ({ page, context, cloud, watch }) => {
+  watch.allow(/^failed GET \/v2\/events/);
+  // Requests of a shared worker cannot be held up from here.
+  await context.addInitScript(() => Reflect.deleteProperty(globalThis, 'SharedWorker'));
+  let open = (): void => {};
+  const opened = new Promise<void>((done) => (open = done));
+  let tries = 0;
+  await page.route('**/v2/events', async (route) => {
+    tries += 1;
+    if (tries <= 2) return route.abort();
+    await opened;
+    return route.continue();
+  });
+  await page.goto('/ui/boards');
+  await page.getByRole('row', { name: /harbour.*Online/ }).waitFor();
+  await cloud.ask('PATCH', '/v2/boards/harbour', { labels: { opened: 'late' } });
+  open();
+  await page.getByRole('row', { name: /harbour.*late/ }).waitFor();
+});
+
 journey('a command whose page was closed goes on and is seen by the next page', there, async ({ page, context, cloud }) => {
   await cloud.post('/v2/plugins', { name: 'slow', language: 'python', mode: 'sync', source: 'import time\ndef main(params, api):\n    time.sleep(1)\n    return "done slowly"\n' });
   await cloud.command('PUT', '/v2/boards/harbour/plugins/slow', {});

@@ -86,8 +86,10 @@ async function explained(error: unknown, name: string, visit: Visit, stage: Stag
   const said = error instanceof Error ? error : new Error(String(error));
   const path = join(PICTURES, `${name.replaceAll(/[^a-z0-9]+/gi, '-')}.png`);
   mkdirSync(PICTURES, { recursive: true });
-  const picture = await visit.page.screenshot({ path, timeout: 5_000 }).then(() => path, (why: Error) => `none: ${why.message}`);
-  const lines = [said.message, `at: ${visit.page.url()}`, `picture: ${picture}`, ...visit.watch.complaints().map((what) => `page: ${what}`), ...stage.lastWords()];
+  // The one that was opened last is the one that is looked at, if there are several.
+  const page = visit.context.pages().at(-1) ?? visit.page;
+  const picture = await page.screenshot({ path, timeout: 5_000 }).then(() => path, (why: Error) => `none: ${why.message}`);
+  const lines = [said.message, `at: ${page.url()}`, `picture: ${picture}`, ...visit.watch.complaints().map((what) => `page: ${what}`), ...stage.lastWords()];
   said.message = lines.join('\n  ');
   return said;
 }
