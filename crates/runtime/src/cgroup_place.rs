@@ -5,6 +5,7 @@
 //! namespace, because nobody can tell whether an agent elsewhere lives. Not here: groups of runs (`cgroup`).
 
 use crate::cgroup::{Hierarchy, Version};
+use crate::processes::namespace_of;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -115,8 +116,7 @@ fn make_base(here: &Path) -> io::Result<PathBuf> {
 
 /// The number of the process namespace we are in; numbers of processes mean something only there.
 fn namespace() -> String {
-    let link = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-    link.to_string_lossy().chars().filter(char::is_ascii_digit).collect()
+    namespace_of("self").unwrap_or_default()
 }
 
 /// Groups of agents of our `namespace` that died: their guests are killed too.

@@ -2,7 +2,8 @@
 //!
 //! Invariant: a process that vanishes while it is looked at is simply not counted. Used where no control
 //! group can be made: for sampling, and to find processes that left the guest's session (they still carry
-//! the run's mark in their environment). Not here: any decision.
+//! the run's mark in their environment). A mark names an agent by its number, which means something only in one process
+//! namespace, so those of containers on this machine are none of ours. Not here: any decision.
 
 use rustix::process::{Pid, Signal};
 use std::fs;
@@ -30,19 +31,36 @@ pub(crate) fn usage(session: i32) -> Usage {
 
 /// The processes of a session, and those that left it but still carry `mark`.
 pub(crate) fn members(session: i32, mark: &str) -> Vec<i32> {
-    let belongs = |pid| session_of(pid) == Some(session) || mark_of(pid).as_deref() == Some(mark);
+    let own = namespace_of("self");
+    let belongs = |pid: i32| {
+        session_of(pid) == Some(session)
+            || (mark_of(pid).as_deref() == Some(mark) && namespace_of(&pid.to_string()) == own)
+    };
     pids().filter(|pid| belongs(*pid)).collect()
 }
 
 /// Kills what agents that died left running outside the guests' sessions; the kernel killed the rest.
 pub(crate) fn kill_orphans() {
+    let Some(own) = namespace_of("self") else { return };
+    let lives = |agent: &str| Path::new("/proc").join(agent).exists();
     for pid in pids() {
         let Some(mark) = mark_of(pid) else { continue };
-        let agent = mark.split('-').next().unwrap_or_default();
-        if agent.parse::<u32>().is_ok() && !Path::new("/proc").join(agent).exists() {
+        if namespace_of(&pid.to_string()).is_some_and(|at| is_orphan(&mark, &at, &own, lives)) {
             kill(pid);
         }
     }
+}
+
+/// Whether a process with this mark, in the namespace `at`, was left behind by an agent of ours.
+fn is_orphan(mark: &str, at: &str, own: &str, lives: impl Fn(&str) -> bool) -> bool {
+    let agent = mark.split('-').next().unwrap_or_default();
+    at == own && agent.parse::<u32>().is_ok() && !lives(agent)
+}
+
+/// The number of the process namespace that a process is in.
+pub(crate) fn namespace_of(process: &str) -> Option<String> {
+    let link = fs::read_link(format!("/proc/{process}/ns/pid")).ok()?;
+    Some(link.to_string_lossy().chars().filter(char::is_ascii_digit).collect())
 }
 
 /// Sends a kill; a process that is gone already is as good as killed.
@@ -108,6 +126,23 @@ mod tests {
         assert_eq!(parse_session("12 (a) S) R 1 12 34 0 -1"), Some(34));
         assert_eq!(parse_session("12 (a) Z 1 12 34 0 -1"), None);
         assert_eq!(parse_session("garbage"), None);
+    }
+
+    #[test]
+    fn only_a_dead_agent_of_the_same_namespace_leaves_orphans() {
+        let lives = |agent: &str| agent == "7";
+        assert!(is_orphan("12-3", "4026531836", "4026531836", lives));
+        assert!(!is_orphan("7-3", "4026531836", "4026531836", lives), "its agent lives");
+        assert!(!is_orphan("12-3", "4026532207", "4026531836", lives), "it is a container's");
+        assert!(!is_orphan("x", "4026531836", "4026531836", lives), "no mark of ours");
+    }
+
+    #[test]
+    fn processes_of_one_namespace_know_each_other_by_it() {
+        let own = namespace_of("self").unwrap();
+        assert!(own.parse::<u64>().is_ok(), "{own}");
+        assert_eq!(namespace_of(&std::process::id().to_string()), Some(own));
+        assert_eq!(namespace_of("4194305"), None, "the largest number of a process is below");
     }
 
     #[test]
