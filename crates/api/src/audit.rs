@@ -165,6 +165,9 @@ pub struct Reads {
     pub project: ProjectId,
     /// Who.
     pub actor: UserId,
+    /// That person's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor_name: Option<String>,
     /// What, `type:operation`.
     pub verb: String,
     /// How often.

@@ -18,8 +18,14 @@ pub struct Recording {
     pub project: ProjectId,
     /// The board.
     pub board: BoardId,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board_name: Option<String>,
     /// Who opened the terminal.
     pub user: UserId,
+    /// That person's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
     /// Since when.
     pub began_at: Timestamp,
     /// Until when; none while it goes on.

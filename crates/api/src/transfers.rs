@@ -27,10 +27,19 @@ pub struct Transfer {
     pub board_name: Name,
     /// The project that has, or had, it.
     pub from: ProjectId,
+    /// That project's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_name: Option<String>,
     /// The project that gets it.
     pub to: ProjectId,
+    /// That project's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_name: Option<String>,
     /// Who offered it.
     pub offered_by: UserId,
+    /// That person's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offered_by_name: Option<String>,
     /// When.
     pub offered_at: Timestamp,
     /// Until when it can be accepted; none when the board was given at once.

@@ -4,6 +4,7 @@
 //! and the row of the audit that has its hash are one transaction. Deliberately not here: what was shown, which lies in files.
 
 use crate::audit::Entry;
+use crate::events::NewEvent;
 use crate::sql::{Reader, Row, Statement, all, first, one};
 use crate::{Error, Page, Store, Tx, boards};
 use model::{BoardId, ProjectId, Timestamp, UserId};
@@ -106,6 +107,8 @@ pub async fn set(
         Some(board) => ("board", board.to_string()),
         None => ("project", project.to_string()),
     };
+    let body = json!({ "board": board });
+    tx.event(NewEvent::about(WHAT, "set", project, &id, body)).await?;
     let entry = Entry::new("recording:set", noun, id).of(project);
     tx.audit(entry.with(json!({ "record": record }))).await
 }
@@ -208,6 +211,8 @@ pub async fn erase(tx: &mut Tx, scope: Option<&ProjectId>, id: Uuid) -> Result<(
     }
     let text = "UPDATE recordings SET erased_at = $1 WHERE id = $2";
     tx.execute(Statement::new("erase a recording", text).bind(tx.now()).bind(id)).await?;
+    let body = json!({ "board": row.board });
+    tx.event(NewEvent::about(WHAT, "erased", &row.project, id, body)).await?;
     let entry = Entry::new("recording:erase", WHAT, id).of(&row.project);
     tx.audit(entry.with(json!({ "sha256": row.sha256 }))).await
 }

@@ -1,6 +1,6 @@
 // The audit: who did what, in a chain of hashes; heads that the cloud signed; proofs that a row is in one.
 import { ask, path } from './request';
-import type { AuditHead, AuditProof, AuditRow, Page } from './types';
+import type { AuditErase, AuditHead, AuditProof, AuditReads, AuditRow, Page } from './types';
 
 /** Which rows. */
 export interface Which {
@@ -23,6 +23,16 @@ export function rows(which: Which, limit: number, marker?: string): Promise<Page
 /** The newest heads. */
 export async function heads(limit: number): Promise<AuditHead[]> {
   return (await ask<Page<AuditHead>>('/v2/audit/heads', { query: { order: 'desc', limit } })).items;
+}
+
+/** How often somebody looked at what, the newest hour first. */
+export async function reads(actor: string | undefined, limit: number): Promise<AuditReads[]> {
+  return (await ask<Page<AuditReads>>('/v2/audit/reads', { query: { actor, limit } })).items;
+}
+
+/** Erases personal values; the chain stays valid. How many there were. */
+export async function erase(whose: AuditErase): Promise<number> {
+  return (await ask<{ erased: number }>('/v2/audit/erase', { method: 'POST', body: whose })).erased;
 }
 
 /** The proof that a row is in a head. */

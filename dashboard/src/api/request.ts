@@ -118,10 +118,12 @@ async function refused(answer: Response): Promise<Failure> {
   const id = answer.headers.get('x-request-id');
   let detail = `${answer.status} ${answer.statusText}`;
   try {
-    const problem = (await answer.json()) as Problem & { error?: { message?: unknown } };
+    const problem = (await answer.json()) as Problem & { error?: { message?: unknown }; error_message?: unknown };
     if (typeof problem.detail === 'string') return new Failure(problem, problem.request_id ?? id);
     // Below /identity the cloud answers in Keystone's shape.
     if (typeof problem.error?.message === 'string') detail = problem.error.message;
+    // Below /v1 in upstream's: JSON inside of JSON.
+    if (typeof problem.error_message === 'string') detail = (JSON.parse(problem.error_message) as { faultstring?: string }).faultstring ?? detail;
   } catch {
     // Not a problem of the cloud's own: something stands between.
   }

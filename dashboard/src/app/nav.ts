@@ -21,10 +21,10 @@ export const NAV: readonly Entry[] = [
   { screen: 'plugins', href: to('plugins'), icon: 'plugins', holds: ['plugins', 'plugin'], reach: 'read', late: false },
   { screen: 'services', href: to('services'), icon: 'services', holds: ['services'], reach: 'read', late: true },
   { screen: 'operations', href: to('operations'), icon: 'operations', holds: ['operations', 'operation'], reach: 'read', late: false },
-  { screen: 'lending', href: to('lending'), icon: 'lending', holds: ['lending'], reach: 'read', late: true },
+  { screen: 'lending', href: to('lending'), icon: 'lending', holds: ['lending', 'transfers'], reach: 'read', late: true },
   { screen: 'bookings', href: to('bookings'), icon: 'clock', holds: ['bookings'], reach: 'read', late: true },
   { screen: 'claims', href: to('claims'), icon: 'claims', holds: ['claims'], reach: 'own', late: true },
-  { screen: 'audit', href: to('audit'), icon: 'logs', holds: ['audit'], reach: 'own', late: true },
+  { screen: 'audit', href: to('audit'), icon: 'logs', holds: ['audit', 'recordings', 'recording'], reach: 'own', late: true },
   { screen: 'people', href: to('people'), icon: 'user', holds: ['people'], reach: 'operate', late: true },
   { screen: 'system', href: to('system'), icon: 'system', holds: ['system'], reach: 'operate', late: true },
 ];

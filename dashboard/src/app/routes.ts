@@ -12,10 +12,13 @@ export type Route =
   | { screen: 'fleets' }
   | { screen: 'fleet'; fleet: string }
   | { screen: 'lending' }
+  | { screen: 'transfers' }
   | { screen: 'bookings' }
   | { screen: 'operations' }
   | { screen: 'operation'; operation: string }
-  | { screen: 'audit' }
+  | { screen: 'audit'; tab: AuditTab }
+  | { screen: 'recordings' }
+  | { screen: 'recording'; recording: string }
   | { screen: 'people'; tab: PeopleTab }
   | { screen: 'account' }
   | { screen: 'system' }
@@ -26,6 +29,9 @@ export type BoardTab = (typeof BOARD_TABS)[number];
 
 export const PEOPLE_TABS = ['users', 'projects', 'roles'] as const;
 export type PeopleTab = (typeof PEOPLE_TABS)[number];
+
+export const AUDIT_TABS = ['rows', 'reads'] as const;
+export type AuditTab = (typeof AUDIT_TABS)[number];
 
 /** The route of a path. A plugin called `new` cannot be opened by name; its id opens it. */
 export function match(path: string): Route {
@@ -48,13 +54,17 @@ export function match(path: string): Route {
     case 'fleets':
       return which === undefined ? { screen: 'fleets' } : { screen: 'fleet', fleet: which };
     case 'lending':
+    case 'transfers':
     case 'bookings':
-    case 'audit':
     case 'account':
     case 'system':
       return which === undefined ? { screen: noun } : { screen: 'nowhere' };
     case 'people':
       return people(which);
+    case 'audit':
+      return audit(which);
+    case 'recordings':
+      return which === undefined ? { screen: 'recordings' } : { screen: 'recording', recording: which };
     case 'operations':
       return which === undefined ? { screen: 'operations' } : { screen: 'operation', operation: which };
     default:
@@ -77,6 +87,11 @@ function boards(which: string | undefined, tab: string | undefined): Route {
 function people(which: string | undefined): Route {
   const tab = which === undefined ? 'users' : PEOPLE_TABS.find((known) => known === which);
   return tab ? { screen: 'people', tab } : { screen: 'nowhere' };
+}
+
+function audit(which: string | undefined): Route {
+  const tab = which === undefined ? 'rows' : AUDIT_TABS.find((known) => known === which);
+  return tab ? { screen: 'audit', tab } : { screen: 'nowhere' };
 }
 
 function decode(text: string): string {

@@ -15,10 +15,13 @@ const LOADERS: Record<Route['screen'], Loader> = {
   fleets: () => import('../screens/fleets/Fleets.svelte'),
   fleet: () => import('../screens/fleets/Fleet.svelte'),
   lending: () => import('../screens/lending/Lending.svelte'),
+  transfers: () => import('../screens/transfers/Transfers.svelte'),
   bookings: () => import('../screens/bookings/Bookings.svelte'),
   operations: () => import('../screens/operations/Operations.svelte'),
   operation: () => import('../screens/operations/Operation.svelte'),
   audit: () => import('../screens/audit/Audit.svelte'),
+  recordings: () => import('../screens/recordings/Recordings.svelte'),
+  recording: () => import('../screens/recordings/Recording.svelte'),
   people: () => import('../screens/people/People.svelte'),
   account: () => import('../screens/account/Account.svelte'),
   system: () => import('../screens/system/System.svelte'),
@@ -57,6 +60,8 @@ export function identityOf(route: Route): string {
       return `plugin ${route.plugin}`;
     case 'fleet':
       return `fleet ${route.fleet}`;
+    case 'recording':
+      return `recording ${route.recording}`;
     case 'operation':
       return `operation ${route.operation}`;
     default:

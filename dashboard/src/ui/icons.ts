@@ -20,6 +20,7 @@ export const ICONS = {
   copy: 'M5.500 5.500h8v8h-8zM10.500 5.500v-3h-8v8h3',
   open: 'M9 2.500h4.500V7M13.500 2.500 7 9M11.500 9.500v4h-9v-9h4',
   play: 'M4.500 3v10l8-5z',
+  pause: 'M5 3.500v9M11 3.500v9',
   stop: 'M4 4h8v8H4z',
   restart: 'M13 8a5 5 0 1 1-1.600-3.700M13 2v3h-3',
   trash: 'M2.500 4.500h11M6 4.500v-2h4v2M4 4.500l.700 9h6.600l.700-9',

@@ -31,7 +31,7 @@ journey('rows come as things happen, and are found by who, what and about', ther
   await page.getByLabel('Before').fill('2001-01-01T00:00');
   await page.getByText('No row fits').waitFor();
   await page.getByRole('button', { name: 'Clear filters' }).first().click();
-  await page.getByRole('row', { name: /claim:create/ }).waitFor();
+  await page.getByRole('row', { name: /claim:create/ }).first().waitFor();
 });
 
 journey('a row is proved against the signed head in the page itself, and the proof is taken along', there, async ({ page }) => {
@@ -72,6 +72,25 @@ journey('who operates the cloud takes the whole log along; s4t finds it whole', 
   expect(cloud.verifyAudit(await kept.path())).toContain('heads');
 });
 
+journey('looks are counted by who and what, and found by who looked', there, async ({ page, cloud }) => {
+  await cloud.get('/v2/boards');
+  const otto = await cloud.signIn('otto', 'by-the-river-2', 'river');
+  for (let times = 0; times < 3; times += 1) await cloud.askAs(otto, 'GET', '/v2/fleets');
+  // Counts are written down once a minute, and at the end.
+  await cloud.down();
+  await cloud.up();
+  await page.goto('/ui/audit');
+  await page.getByRole('link', { name: 'Who looked' }).click();
+  await page.getByRole('row', { name: /otto.*fleet:get.*3/ }).waitFor();
+  await page.getByRole('row', { name: /admin.*board:get/ }).first().waitFor();
+  await page.getByLabel('Who').fill('otto');
+  await page.getByRole('row', { name: /admin.*board:get/ }).first().waitFor({ state: 'detached' });
+  await page.getByRole('row', { name: /otto.*fleet:get.*3/ }).waitFor();
+  await page.getByRole('button', { name: 'Read again' }).click();
+  await page.getByLabel('Who').fill('nobody-here');
+  await page.getByText('No row fits').waitFor();
+});
+
 journey('an administrator of a project sees the rows of that project and no export; who only looks sees none', there, async ({ page, context, cloud }) => {
   await page.goto('/ui/audit');
   await page.getByRole('row', { name: /role:assign/ }).first().waitFor();
@@ -83,3 +102,22 @@ journey('an administrator of a project sees the rows of that project and no expo
   await page.getByText('Only administrators of the project see who did what').waitFor();
   expect(await cloud.get('/v2/audit')).toBeTruthy();
 }, { as: { user: 'otto', password: 'by-the-river-2', project: 'river' } });
+
+journey('what is personal of one user is erased when the name is typed, and the log stays whole', there, async ({ page, cloud, watch }) => {
+  watch.allow(/^40[04] POST \/v2\/audit\/erase$/);
+  const personal = async (): Promise<string> => JSON.stringify((await cloud.get('/v2/audit?verb=user:*')).items);
+  expect(await personal()).toContain('"otto"');
+  await page.goto('/ui/audit');
+  await page.getByRole('button', { name: 'Erase personal values' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('The chain stays valid').waitFor();
+  await dialog.getByLabel('All of one user').fill('otto');
+  expect(await dialog.getByRole('button', { name: 'Erase' }).isDisabled()).toBe(true);
+  await dialog.getByLabel('Type otto to confirm').fill('otto');
+  await dialog.getByRole('button', { name: 'Erase' }).click();
+  await page.getByText(/\d+ values? erased/).waitFor();
+  await page.getByRole('row', { name: /audit:erase/ }).waitFor();
+  expect(await personal()).not.toContain('"otto"');
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download all' }).click()]);
+  expect(cloud.verifyAudit(await file.path())).toMatch(/rows/);
+});

@@ -57,6 +57,26 @@ journey('a claim is made, a machine enrols with it, and the page sees it come on
   await page.getByText('zone=north').or(page.getByText('north')).first().waitFor();
 });
 
+journey('a claim says what is given of the boards that come by it', there, async ({ page, cloud }) => {
+  await page.goto('/ui/claims');
+  await page.getByRole('button', { name: 'Several boards' }).click();
+  await page.getByLabel('Beginning of the boards').fill('buoy');
+  await page.getByLabel('How many boards').fill('3');
+  await page.getByLabel('Say what is given of them to others').check();
+  await page.getByLabel('When', { exact: true }).selectOption({ label: 'In these hours' });
+  await page.getByLabel('Hours of the week').fill('mon-fri 8-18');
+  await page.getByText('is not hours').waitFor();
+  await page.getByLabel('Hours of the week').fill('mon-fri 08:00-18:00');
+  await page.getByLabel('Seconds of processor').fill('20');
+  await page.getByLabel('Who', { exact: true }).selectOption({ label: 'Everybody of this cloud' });
+  await page.getByRole('button', { name: 'Make the claim' }).click();
+  await page.getByText('Waiting for the device').waitFor();
+  await page.getByRole('row', { name: /buoy.*3 of 3 left/ }).getByText('given to others').waitFor();
+  const { items } = await cloud.get('/v2/claims');
+  const claim = items.find((one: Answer) => one.name === 'buoy');
+  expect(claim).toMatchObject({ uses: 3, contribution: { hours: { spans: ['mon-fri 08:00-18:00'] }, caps: { cpu_s: 20 }, offer: { max_hours: 24 } } });
+});
+
 journey('a claim that is withdrawn enrols nobody', there, async ({ page, cloud }) => {
   const { claim } = await cloud.post('/v2/claims', { name: 'lost' });
   await page.goto('/ui/claims');

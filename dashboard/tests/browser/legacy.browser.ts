@@ -1,4 +1,6 @@
 // Boards that speak upstream's dialect, beside one of ours: marked wherever they and what they do are shown.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { journey } from './stage/journey.ts';
 import { freePorts } from './stage/ports.ts';
@@ -58,6 +60,29 @@ journey('an upstream board is worked with like any other: a plugin is called, an
   const dialog = page.getByRole('dialog');
   await dialog.getByRole('button', { name: 'Call' }).click();
   await dialog.getByRole('status').getByText('{}').first().waitFor();
+});
+
+journey('a board of upstream is registered by a code, and the page sees its agent connect', there, async ({ page, cloud, watch }) => {
+  watch.allow(/^409 POST \/v1\/boards$/);
+  await page.goto('/ui/claims');
+  await page.getByRole('button', { name: 'An upstream board' }).click();
+  await page.getByLabel('Name of the board').fill('older');
+  await page.getByLabel('Code').fill('CODE-old');
+  await page.getByLabel('Latitude').fill('38.2');
+  await page.getByLabel('Longitude').fill('15.5');
+  await page.getByRole('button', { name: 'Register the board' }).click();
+  await page.getByText('A board with code CODE-old already exists.').waitFor();
+  await page.getByLabel('Code').fill('CODE-older');
+  await page.getByRole('button', { name: 'Register the board' }).click();
+  await page.getByText('Waiting for the device').waitFor();
+  const settings = await page.locator('code', { hasText: 'CODE-older' }).last().innerText();
+  const older = stage.machine('older', { 'upstream.allow_anonymous': 'true' });
+  writeFileSync(join(older.home, 'settings.json'), settings);
+  older.start();
+  await page.getByText('older is online').waitFor();
+  await page.getByRole('link', { name: 'Open the board' }).click();
+  await page.getByText('Upstream board', { exact: true }).first().waitFor();
+  expect((await cloud.get('/v2/boards/older')).position).toMatchObject({ latitude: 38.2, longitude: 15.5 });
 });
 
 journey('a terminal on an upstream board is refused with what to do instead', there, async ({ page }) => {

@@ -1,10 +1,12 @@
 // For everybody: the keyboard alone, a phone, Italian, dark and light, and what axe-core says about every screen.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { userInfo } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { BOARD_TABS, match } from '../../src/app/routes.ts';
+import { AUDIT_TABS, BOARD_TABS, match, PEOPLE_TABS } from '../../src/app/routes.ts';
 import type { Page } from 'playwright-core';
 import { journey } from './stage/journey.ts';
+import { record } from './stage/record.ts';
 import { EVERY } from './stage/screens.ts';
 import { Stage } from './stage/stage.ts';
 import { until } from './stage/wait.ts';
@@ -13,12 +15,15 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 
 let stage: Stage;
 let operation: string;
+let recording: string;
 const there = () => stage;
 
 beforeAll(async () => {
   stage = await Stage.open();
   const { cloud } = stage;
-  await stage.board('harbour', { 'position.latitude': '38.19', 'position.longitude': '15.55' });
+  const { username, uid } = userInfo();
+  const terminal = { 'terminal.user': username, 'terminal.shell': '/bin/sh', 'terminal.allow_root': String(uid === 0) };
+  await stage.board('harbour', { 'position.latitude': '38.19', 'position.longitude': '15.55', ...terminal });
   await cloud.post('/v2/fleets', { name: 'coast', description: 'all along the shore' });
   await cloud.ask('PATCH', '/v2/boards/harbour', { labels: { quay: '7' }, fleet: 'coast' });
   await cloud.post('/v2/services', { name: 'web', port: 80 });
@@ -34,6 +39,14 @@ beforeAll(async () => {
   const { user } = await cloud.get('/v2/session');
   await cloud.post(`/identity/v3/users/${user.id}/application_credentials`, { application_credential: { name: 'ci' } });
   await cloud.post('/v2/delegations', { resource: 'board:harbour', to: 'nina', rights: ['read'], until: '2999-01-01T00:00:00Z', depth: 1, hold: 'exclusive' });
+  const { projects } = await cloud.get('/identity/v3/projects');
+  await cloud.person('gina', 'by-the-river-3', 'shore', 'admin_iot_project');
+  const theirs = await cloud.signIn('gina', 'by-the-river-3', 'shore');
+  const { claim } = await cloud.askAs(theirs, 'POST', '/v2/claims', { name: 'gift' });
+  const gift = stage.machine('gift');
+  gift.enrol(claim);
+  await cloud.askAs(theirs, 'POST', '/v2/boards/gift/transfer', { project: projects.find((one: { name: string }) => one.name === 'admin').id });
+  recording = await record(stage, 'harbour', ['echo hello']);
 });
 afterAll(() => stage?.close());
 
@@ -56,8 +69,12 @@ const screens = (): [string, string][] => [
   ['/ui/fleets', 'coast'],
   ['/ui/fleets/coast', 'harbour'],
   ['/ui/lending', 'From whom to whom'],
+  ['/ui/transfers', 'gift'],
   ['/ui/bookings', 'Boards that fit'],
   ['/ui/audit', 'Signed heads'],
+  ['/ui/audit/reads', 'Looks, counted by the hour'],
+  ['/ui/recordings', 'Replay'],
+  [`/ui/recordings/${recording}`, 'About this recording'],
   ['/ui/people', 'admin_iot_project'],
   ['/ui/people/projects', 'river'],
   ['/ui/people/roles', 'Operates the cloud'],
@@ -68,11 +85,13 @@ const screens = (): [string, string][] => [
   ['/ui/nowhere', 'There is no such page'],
 ];
 
-test('every screen and every part of a board is looked at', () => {
+test('every screen and every part of one is looked at', () => {
   const routes = screens().map(([path]) => match(path));
   expect(new Set(routes.map((route) => route.screen))).toEqual(new Set(Object.keys(EVERY)));
   const tabs = routes.flatMap((route) => (route.screen === 'board' ? [route.tab] : []));
   expect(new Set(tabs)).toEqual(new Set(BOARD_TABS));
+  expect(new Set(routes.flatMap((route) => (route.screen === 'audit' ? [route.tab] : [])))).toEqual(new Set(AUDIT_TABS));
+  expect(new Set(routes.flatMap((route) => (route.screen === 'people' ? [route.tab] : [])))).toEqual(new Set(PEOPLE_TABS));
 });
 
 async function show(page: Page, path: string, text: string): Promise<void> {
@@ -114,7 +133,7 @@ journey('axe finds nothing serious on any screen, in light and in dark', there, 
   expect(found).toEqual([]);
 });
 
-journey('axe finds nothing serious in menus, dialogs, the palette and the sign-in', there, async ({ page, context }) => {
+journey('axe finds nothing serious in menus, dialogs, the palette, longer forms, the player and the sign-in', there, async ({ page, context }) => {
   const found: string[] = [];
   await show(page, '/ui/boards/harbour', 'About this board');
   await page.getByRole('button', { name: 'Actions' }).click();
@@ -125,6 +144,18 @@ journey('axe finds nothing serious in menus, dialogs, the palette and the sign-i
   await page.keyboard.press('Escape');
   await page.keyboard.press('Control+k');
   await page.getByRole('combobox').waitFor();
+  found.push(...(await inBoth(page)));
+  await page.keyboard.press('Escape');
+  await page.goto(`/ui/recordings/${recording}`);
+  await page.getByRole('button', { name: 'Replay' }).click();
+  await page.getByRole('slider').waitFor();
+  found.push(...(await inBoth(page)));
+  await page.goto('/ui/claims');
+  await page.getByLabel('Say what is given').check();
+  await page.getByLabel('Who', { exact: true }).waitFor();
+  found.push(...(await inBoth(page)));
+  await page.getByRole('button', { name: 'An upstream board' }).click();
+  await page.getByLabel('Latitude').waitFor();
   found.push(...(await inBoth(page)));
   await context.clearCookies();
   await page.goto('/ui/');
@@ -176,7 +207,7 @@ journey('the keyboard alone signs in, opens a board by the palette, and leaves a
 }, { as: 'nobody' });
 
 journey('the list of boards is worked by arrows, Space and Enter', there, async ({ page }) => {
-  await show(page, '/ui/boards', 'harbour');
+  await show(page, '/ui/boards?text=harbour', 'harbour');
   await page.getByRole('grid').focus();
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Space');

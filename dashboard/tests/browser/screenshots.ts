@@ -11,6 +11,7 @@ import type { BrowserContext, Page } from 'playwright-core';
 import { BOARD_TABS, match } from '../../src/app/routes.ts';
 import type { Answer } from './stage/cloud.ts';
 import { begin, type JourneyOptions } from './stage/journey.ts';
+import { record } from './stage/record.ts';
 import { EVERY } from './stage/screens.ts';
 import { Stage } from './stage/stage.ts';
 import { until } from './stage/wait.ts';
@@ -73,6 +74,7 @@ const TERMINAL = { 'terminal.user': username, 'terminal.shell': '/bin/sh', 'term
 let stage: Stage;
 let local: Server;
 let operation = '';
+let recording = '';
 
 beforeAll(async () => {
   rmSync(FOLDER, { recursive: true, force: true });
@@ -135,6 +137,22 @@ async function others(): Promise<void> {
   const credential = { name: 'nightly-report', description: 'reads the gauges', access_rules: [{ method: 'GET', path: '/v2/boards', service: 'iot' }] };
   await cloud.post(`/identity/v3/users/${user.id}/application_credentials`, { application_credential: credential });
   await cloud.post('/v2/services', { name: 'modbus', port: 502 });
+  await offers(theirs);
+  recording = await record(stage, 'gauge-north-pier', [`PS1='gauge-north-pier:~$ '; readings() { ${READINGS}; }; clear`, 'readings', 'readings | tail -1']);
+}
+
+/** Boards that change hands, in both directions. */
+async function offers(theirs: string): Promise<void> {
+  const { cloud } = stage;
+  const { projects } = await cloud.get('/identity/v3/projects');
+  const idOf = (name: string): string => projects.find((one: Answer) => one.name === name).id;
+  const { claim } = await cloud.askAs(theirs, 'POST', '/v2/claims', { name: 'ferry-landing' });
+  stage.machine('ferry-landing').enrol(claim);
+  await cloud.askAs(theirs, 'POST', '/v2/boards/ferry-landing/transfer', { project: idOf('admin') });
+  // Who operates the cloud gives at once, so somebody else offers.
+  await cloud.person('harbour-master', 'a-simulated-word', 'admin', 'admin_iot_project');
+  const master = await cloud.signIn('harbour-master', 'a-simulated-word', 'admin');
+  await cloud.askAs(master, 'POST', '/v2/boards/gauge-canal/transfer', { project: idOf('laboratory') });
 }
 
 interface Picture {
@@ -203,6 +221,26 @@ async function parked(context: BrowserContext): Promise<void> {
   });
 }
 
+async function replayed(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Replay' }).click();
+  await page.getByRole('slider').focus();
+  await page.keyboard.press('End');
+  await page.locator('.xterm-rows').getByText('1.93').first().waitFor();
+}
+
+/** Gives a board away, which a project other than one's own can be chosen for. */
+async function giving(page: Page): Promise<void> {
+  await text('About this board')(page);
+  await page.getByRole('button', { name: 'Actions' }).click();
+  await page.getByRole('menuitem', { name: 'Give to another project' }).click();
+  await page.getByText('Plugins are taken off').waitFor();
+}
+
+const upstream = async (page: Page): Promise<void> => {
+  await page.getByRole('button', { name: 'An upstream board' }).click();
+  await page.getByLabel('Code').fill('HARBOUR-7');
+};
+
 const BOARD = '/ui/boards/gauge-north-pier';
 const PICTURES: Picture[] = [
   { file: 'signin', path: '/ui/', ready: (page) => page.getByLabel('Password').waitFor(), as: 'nobody' },
@@ -218,6 +256,8 @@ const PICTURES: Picture[] = [
   { file: 'parked', path: '/ui/boards/gate-dry-dock', ready: text('Two machines answer'), pretend: parked },
   { file: 'claims', path: '/ui/claims', ready: text('lamp-quay') },
   { file: 'claim-made', path: '/ui/claims', ready: claim },
+  { file: 'claim-given', path: '/ui/claims', ready: (page) => page.getByLabel('Say what is given').check() },
+  { file: 'claim-upstream', path: '/ui/claims', ready: upstream },
   { file: 'plugins', path: '/ui/plugins', ready: text('tide-watch') },
   { file: 'plugin', path: '/ui/plugins/thermometer', ready: text('Try it') },
   { file: 'plugin-new', path: '/ui/plugins/new', ready: text('Settings') },
@@ -225,11 +265,15 @@ const PICTURES: Picture[] = [
   { file: 'fleets', path: '/ui/fleets', ready: text('harbour') },
   { file: 'fleet', path: '/ui/fleets/harbour', ready: text('gauge-north-pier') },
   { file: 'lending', path: '/ui/lending', ready: text('camera-ferry-ramp') },
+  { file: 'transfers', path: '/ui/transfers', ready: text('ferry-landing') },
   { file: 'bookings', path: '/ui/bookings', ready: text('ferry-beacon') },
   { file: 'operations', path: '/ui/operations', ready: text('Call plugin') },
   { file: 'operation', path: '/ui/operations/OPERATION', ready: text('Steps') },
   { file: 'audit', path: '/ui/audit', ready: text('contribution:put') },
   { file: 'audit-row', path: '/ui/audit?what=contribution', ready: proved },
+  { file: 'audit-reads', path: '/ui/audit/reads', ready: text('Looks, counted by the hour') },
+  { file: 'recordings', path: '/ui/recordings', ready: text('Replay') },
+  { file: 'recording', path: '/ui/recordings/RECORDING', ready: replayed },
   { file: 'people', path: '/ui/people', ready: text('ferry-office') },
   { file: 'projects', path: '/ui/people/projects', ready: text('laboratory') },
   { file: 'roles', path: '/ui/people/roles', ready: text('Operates the cloud') },
@@ -240,6 +284,7 @@ const PICTURES: Picture[] = [
   { file: 'dialog-lend', path: '/ui/lending', ready: opened('camera-ferry-ramp', 'Lend', 'Passed on how often') },
   { file: 'dialog-contribution', path: `${BOARD}/lending`, ready: opened('How much of it', 'Edit', 'Hours of the week') },
   { file: 'dialog-credential', path: '/ui/account', ready: opened('nightly-report', 'New credential', 'Requests it may send') },
+  { file: 'dialog-give', path: BOARD, ready: giving },
   { file: 'dialog-edit', path: BOARD, ready: opened('About this board', 'Set position', 'Altitude in metres') },
 ];
 
@@ -262,7 +307,7 @@ for (const { file, path, ready, as, pretend: more } of PICTURES) {
       const { page, context } = await begin(stage, as ? { ...options, as } : options);
       await pretend(context);
       await more?.(context);
-      await page.goto(path.replace('OPERATION', operation));
+      await page.goto(path.replace('OPERATION', operation).replace('RECORDING', recording));
       await ready(page);
       if (!as) await page.getByText('Live', { exact: true }).waitFor({ state: 'attached' });
       await page.evaluate(() => document.fonts.ready);

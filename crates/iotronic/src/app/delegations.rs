@@ -4,6 +4,7 @@
 //! holds one that may be passed on. What a project's own people may do never comes from here.
 
 use crate::app::access::{Basis, Caller};
+use crate::app::names::{self, Wanted};
 use crate::app::{Error, boards, find, fleets, plugins, services};
 use crate::cloud::Cloud;
 use api::delegations::{New, Of};
@@ -12,10 +13,9 @@ use model::delegation::{
     self, Delegation, Denied, Hold, MAX_DEPTH, Part, Resource, Rights, Target, Window,
 };
 use model::{DelegationId, Invalid, Kind, ProjectId, Timestamp, UserId};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use store::delegations::{self, DelegationRow, Filter, Reaching};
 use store::names::Noun;
-use store::page::MAX_LIMIT;
 use store::{Page, identity};
 
 /// The right to give a thing away for the first time.
@@ -393,21 +393,15 @@ pub async fn names(
     cloud: &Cloud,
     rows: &[DelegationRow],
 ) -> Result<HashMap<String, String>, Error> {
-    let mut wanted: BTreeMap<Noun, BTreeSet<String>> = BTreeMap::new();
+    let mut wanted = Wanted::default();
     for said in rows.iter().map(|row| &row.delegation) {
         for (noun, id) in things(&said.resource) {
-            wanted.entry(noun).or_default().insert(id);
+            wanted.add(noun, id);
         }
-        let people = [said.delegator.to_string(), said.delegated.to_string()];
-        wanted.entry(Noun::User).or_default().extend(people);
+        wanted.add(Noun::User, &said.delegator);
+        wanted.add(Noun::User, &said.delegated);
     }
-    let mut names = HashMap::new();
-    for (noun, ids) in wanted {
-        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        for some in ids.chunks(MAX_LIMIT as usize) {
-            names.extend(store::names::of(&cloud.store, noun, some).await?);
-        }
-    }
+    let mut names = names::of(cloud, wanted).await?;
     for resource in rows.iter().map(|row| &row.delegation.resource) {
         if let [(_, part), (_, board)] = things(resource).as_slice()
             && let (Some(part), Some(board)) = (names.get(part), names.get(board))

@@ -23,6 +23,7 @@ pub mod keys;
 pub mod lapses;
 pub mod load;
 pub mod looks;
+pub mod names;
 pub mod operations;
 pub mod parking;
 pub mod plugins;

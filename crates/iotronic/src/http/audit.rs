@@ -2,6 +2,7 @@
 
 use crate::app::access::Caller;
 use crate::app::audit::{self, Export, joined};
+use crate::app::names::{self, Wanted};
 use crate::cloud::Cloud;
 use crate::http::answer::Answer;
 use crate::http::extract::{Body, Path, Query, within, wrong};
@@ -20,6 +21,7 @@ use futures_util::stream;
 use model::Invalid;
 use model::audit::Line;
 use store::audit as stored;
+use store::names::Noun;
 
 /// List rows of the audit.
 #[utoipa::path(get, path = "/v2/audit", tag = "audit", params(Filter), responses((status = 200, body = Page<Row>)))]
@@ -134,9 +136,15 @@ pub(crate) async fn reads(
     let limit = within("limit", filter.limit, DEFAULT_LIMIT, 1..=MAX_LIMIT)?;
     let actor = filter.actor.as_deref();
     let rows = stored::list_reads(&cloud.store, caller.scope(), actor, limit).await?;
+    let mut wanted = Wanted::default();
+    for row in &rows {
+        wanted.add(Noun::User, &row.actor);
+    }
+    let names = names::of(&cloud, wanted).await?;
     let view = |row: stored::Reads| Reads {
         hour: row.hour,
         project: row.project,
+        actor_name: names.get(row.actor.as_str()).cloned(),
         actor: row.actor,
         verb: row.verb,
         times: row.times,

@@ -1,6 +1,7 @@
 //! `/v2/recordings` and `/v2/recording-settings`.
 
 use crate::app::access::Caller;
+use crate::app::names::{self, Wanted};
 use crate::app::recordings;
 use crate::cloud::Cloud;
 use crate::http::answer::{Answer, nothing};
@@ -16,6 +17,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use std::io::Read as _;
+use store::names::Noun;
 use store::recordings::{RecordingRow, SettingRow};
 
 /// Bytes of one piece of a file.
@@ -30,7 +32,9 @@ pub(crate) async fn list(
 ) -> Answer<Json<Page<Recording>>> {
     let wanted = page::wanted(filter.limit, filter.marker.as_deref())?;
     let rows = recordings::list(&cloud, &caller, filter.board.as_deref(), wanted).await?;
-    Ok(Json(page::page(rows, wanted, |row| row.id, view)))
+    let mut page = page::page(rows, wanted, |row| row.id, view);
+    name(&cloud, &mut page.items).await?;
+    Ok(Json(page))
 }
 
 /// Show a recording: whose it is and what it hashes to.
@@ -40,7 +44,9 @@ pub(crate) async fn show(
     State(cloud): State<Cloud>,
     Path(recording): Path<String>,
 ) -> Answer<Json<Recording>> {
-    Ok(Json(view(recordings::get(&cloud, &caller, &recording).await?)))
+    let mut shown = view(recordings::get(&cloud, &caller, &recording).await?);
+    name(&cloud, std::slice::from_mut(&mut shown)).await?;
+    Ok(Json(shown))
 }
 
 /// What was shown, as asciicast version 2. That somebody took it is told in the audit.
@@ -104,12 +110,29 @@ fn shown(row: SettingRow) -> Setting {
     Setting { project, board, record }
 }
 
+/// Beside each id what it is called, as long as it is there.
+async fn name(cloud: &Cloud, shown: &mut [Recording]) -> Answer<()> {
+    let mut wanted = Wanted::default();
+    for one in shown.iter() {
+        wanted.add(Noun::Board, one.board);
+        wanted.add(Noun::User, &one.user);
+    }
+    let names = names::of(cloud, wanted).await?;
+    for one in shown {
+        one.board_name = names.get(&one.board.to_string()).cloned();
+        one.user_name = names.get(one.user.as_str()).cloned();
+    }
+    Ok(())
+}
+
 fn view(row: RecordingRow) -> Recording {
     Recording {
         id: row.id.to_string(),
         project: row.project,
         board: row.board,
+        board_name: None,
         user: row.user,
+        user_name: None,
         began_at: row.began_at,
         ended_at: row.ended_at,
         bytes: row.bytes,

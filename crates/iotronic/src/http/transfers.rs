@@ -1,6 +1,7 @@
 //! `/v2/transfers`, and the wish to give a board away: `/v2/boards/{board}/transfer`.
 
 use crate::app::access::Caller;
+use crate::app::names::{self, Wanted};
 use crate::app::transfers::{self, Given};
 use crate::cloud::Cloud;
 use crate::http::answer::{Answer, nothing};
@@ -14,6 +15,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use model::ProjectId;
+use store::boards::BoardRow;
+use store::names::Noun;
 use store::transfers::TransferRow;
 
 /// Give a board to another project: at once for who administers both, else as an offer that is accepted there.
@@ -27,24 +31,12 @@ pub(crate) async fn give(
     Path(board): Path<String>,
     Body(new): Body<New>,
 ) -> Answer<Response> {
-    let shown = match transfers::give(&cloud, &caller, &board, new.project).await? {
+    let (status, mut shown) = match transfers::give(&cloud, &caller, &board, new.project).await? {
         Given::Offered(row) => (StatusCode::CREATED, view(row)),
-        Given::Done(board, from) => {
-            let done = Transfer {
-                id: None,
-                board: board.id,
-                board_name: board.name,
-                from,
-                to: board.project,
-                offered_by: board.owner,
-                offered_at: board.updated_at,
-                expires_at: None,
-                state: Stands::Done,
-            };
-            (StatusCode::OK, done)
-        }
+        Given::Done(board, from) => (StatusCode::OK, done(*board, from)),
     };
-    Ok((shown.0, Json(shown.1)).into_response())
+    name(&cloud, std::slice::from_mut(&mut shown)).await?;
+    Ok((status, Json(shown)).into_response())
 }
 
 /// List offers to the own project and by it.
@@ -56,7 +48,9 @@ pub(crate) async fn list(
 ) -> Answer<Json<Page<Transfer>>> {
     let wanted = page::of(&paging)?;
     let rows = transfers::list(&cloud, &caller, wanted).await?;
-    Ok(Json(page::page(rows, wanted, |row| row.id, view)))
+    let mut page = page::page(rows, wanted, |row| row.id, view);
+    name(&cloud, &mut page.items).await?;
+    Ok(Json(page))
 }
 
 /// Take an offered board into the own project.
@@ -80,14 +74,51 @@ pub(crate) async fn delete(
     Ok(nothing())
 }
 
+/// Beside each id what it is called: one who is offered a board does not know the other project by its id.
+async fn name(cloud: &Cloud, shown: &mut [Transfer]) -> Answer<()> {
+    let mut wanted = Wanted::default();
+    for one in shown.iter() {
+        wanted.add(Noun::Project, &one.from);
+        wanted.add(Noun::Project, &one.to);
+        wanted.add(Noun::User, &one.offered_by);
+    }
+    let names = names::of(cloud, wanted).await?;
+    for one in shown {
+        one.from_name = names.get(one.from.as_str()).cloned();
+        one.to_name = names.get(one.to.as_str()).cloned();
+        one.offered_by_name = names.get(one.offered_by.as_str()).cloned();
+    }
+    Ok(())
+}
+
+fn done(board: BoardRow, from: ProjectId) -> Transfer {
+    Transfer {
+        id: None,
+        board: board.id,
+        board_name: board.name,
+        from,
+        from_name: None,
+        to: board.project,
+        to_name: None,
+        offered_by: board.owner,
+        offered_by_name: None,
+        offered_at: board.updated_at,
+        expires_at: None,
+        state: Stands::Done,
+    }
+}
+
 fn view(row: TransferRow) -> Transfer {
     Transfer {
         id: Some(row.id),
         board: row.board,
         board_name: row.board_name,
         from: row.giver,
+        from_name: None,
         to: row.receiver,
+        to_name: None,
         offered_by: row.offered_by,
+        offered_by_name: None,
         offered_at: row.offered_at,
         expires_at: Some(row.expires_at),
         state: Stands::Offered,

@@ -12,7 +12,7 @@ export interface Wanted {
 const KEYS = ['who', 'what', 'about', 'since', 'until'] as const;
 
 /** What verbs begin with. */
-export const SORTS = ['delegation', 'contribution', 'right', 'role', 'user', 'project', 'credential', 'board', 'fleet', 'claim', 'operation', 'service', 'terminal', 'audit'] as const;
+export const SORTS = ['delegation', 'contribution', 'right', 'role', 'user', 'project', 'credential', 'board', 'fleet', 'claim', 'operation', 'service', 'terminal', 'transfer', 'recording', 'quota', 'audit'] as const;
 
 export function fromQuery(query: URLSearchParams): Wanted {
   return Object.fromEntries(KEYS.map((key) => [key, query.get(key) ?? ''])) as unknown as Wanted;

@@ -25,6 +25,11 @@ export async function verify(row: AuditRow, proof: AuditProof, head: AuditHead):
   };
 }
 
+/** SHA-256 of what was read, where the browser can tell. */
+export async function hashOf(data: ArrayBuffer): Promise<string | undefined> {
+  return canVerify() ? hex(await sha256(new Uint8Array(data))) : undefined;
+}
+
 /** What enters a row's hash. */
 export function rowBytes(row: AuditRow): Uint8Array<ArrayBuffer> {
   const texts = [row.actor_kind, row.actor, row.project ?? undefined, row.verb, row.subject_type, row.subject, row.outcome, row.detail, row.personal];

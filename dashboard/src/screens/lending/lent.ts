@@ -16,10 +16,11 @@ export function below(all: readonly Delegation[], id: string): Delegation[] {
   return direct.flatMap((one) => [one, ...below(all, one.id)]);
 }
 
-/** Those that reach a board: of itself, of a fleet it is in, of its project. */
+/** Those that reach a board: of itself, of a fleet it is in, of its project, of a plugin or service on it alone. */
 export function reaching(all: readonly Delegation[], board: Pick<Summary, 'id' | 'project'>, fleets: readonly string[]): Delegation[] {
   const things = new Set([`board:${board.id}`, `project:${board.project}`, ...fleets.map((fleet) => `fleet:${fleet}`)]);
-  return all.filter((one) => things.has(one.resource));
+  const isPartHere = (resource: string): boolean => /^(plugin|service):/.test(resource) && resource.endsWith(`@${board.id}`);
+  return all.filter((one) => things.has(one.resource) || isPartHere(one.resource));
 }
 
 /** Whether an event may have made or ended a delegation: what is given up is lent no more, and says nothing of its own. */

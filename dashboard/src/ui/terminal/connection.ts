@@ -8,7 +8,7 @@ export type Ending = { code: number } | { message: string } | 'lost';
 
 export interface Handlers {
   bytes(bytes: Uint8Array): void;
-  ready(user: string): void;
+  ready(user: string, recorded: boolean): void;
   ended(ending: Ending): void;
 }
 
@@ -50,7 +50,7 @@ export class TerminalConnection {
       return;
     }
     const said = read(data);
-    if (said.ready) this.handlers.ready(said.ready.user);
+    if (said.ready) this.handlers.ready(said.ready.user, said.ready.recorded === true);
     else if (said.exit) this.end({ code: said.exit.code });
     else if (said.error) this.end({ message: said.error.message });
   }
@@ -63,7 +63,7 @@ export class TerminalConnection {
 }
 
 interface Said {
-  ready?: { user: string };
+  ready?: { user: string; recorded?: boolean };
   exit?: { code: number };
   error?: { kind: string; message: string };
 }

@@ -1,13 +1,14 @@
 // A real board agent in a folder of its own; it knows of the cloud only what its claim says.
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { variables, type Answer, type Cloud } from './cloud.ts';
 import { Program, say } from './program.ts';
 import { until } from './wait.ts';
 
 export class Board {
   private agent: Program | undefined;
-  private readonly home: string;
+  readonly home: string;
+  private readonly environment: Record<string, string> = {};
 
   constructor(
     private readonly cloud: Cloud,
@@ -46,13 +47,21 @@ export class Board {
     cpSync(other.home, this.home, { recursive: true });
   }
 
+  /** What settings as variables cannot say: lists, in a file of its own; and where its commands are looked for first. */
+  configure(toml: string, programs: string): void {
+    writeFileSync(join(this.home, 'agent.toml'), toml);
+    this.environment['PATH'] = [programs, process.env['PATH']].join(delimiter);
+  }
+
   /** Presents a claim. */
   enrol(claim: string): void {
     say('lightning-rod', ['enrol', '--home', this.home, '--claim', claim], this.variables());
   }
 
   start(): void {
-    this.agent = Program.start('lightning-rod', ['run', '--home', this.home], this.variables(), join(this.cloud.folder, `${this.machine}.log`));
+    const file = join(this.home, 'agent.toml');
+    const words = ['run', '--home', this.home, ...(existsSync(file) ? ['--config', file] : [])];
+    this.agent = Program.start('lightning-rod', words, { ...this.variables(), ...this.environment }, join(this.cloud.folder, `${this.machine}.log`));
   }
 
   async stop(): Promise<void> {

@@ -2,6 +2,6 @@
 import type { Route } from '../../../src/app/routes.ts';
 
 export const EVERY: Record<Route['screen'], true> = {
-  overview: true, boards: true, board: true, claims: true, plugins: true, plugin: true, services: true, fleets: true, fleet: true, lending: true, bookings: true,
-  operations: true, operation: true, audit: true, people: true, account: true, system: true, nowhere: true,
+  overview: true, boards: true, board: true, claims: true, plugins: true, plugin: true, services: true, fleets: true, fleet: true, lending: true, transfers: true, bookings: true,
+  operations: true, operation: true, audit: true, recordings: true, recording: true, people: true, account: true, system: true, nowhere: true,
 };

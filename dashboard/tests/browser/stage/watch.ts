@@ -1,6 +1,7 @@
 // What no page may do: log an error, break the content security policy, ask another origin, or be refused what nobody
 // expected to be refused.
 import type { BrowserContext, Page, Request } from 'playwright-core';
+import { note } from './asked.ts';
 
 /** Asking who is signed in is how a page finds out that nobody is. */
 const USUAL = [/^401 GET \/v2\/session$/];
@@ -30,7 +31,9 @@ export class Watch {
     context.on('request', (request) => this.asked(request));
     context.on('requestfailed', (request) => this.failed(request));
     context.on('response', (answer) => {
-      if (answer.status() >= 400) this.saw(`${answer.status()} ${answer.request().method()} ${new URL(answer.url()).pathname}`);
+      const { pathname } = new URL(answer.url());
+      if (answer.ok()) note(answer.request().method(), pathname, answer.request().postData());
+      if (answer.status() >= 400) this.saw(`${answer.status()} ${answer.request().method()} ${pathname}`);
     });
   }
 
@@ -40,6 +43,7 @@ export class Watch {
   }
 
   private watch(page: Page): void {
+    page.on('websocket', (socket) => note('GET', new URL(socket.url()).pathname));
     page.on('pageerror', (error) => this.saw(`error: ${error.stack ?? error.message}`));
     page.on('console', (message) => {
       // Refused and failed requests are looked at one by one, below.
