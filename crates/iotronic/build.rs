@@ -14,25 +14,29 @@ fn main() -> io::Result<()> {
     let variable =
         |name: &str| std::env::var_os(name).map(PathBuf::from).ok_or_else(|| missing(name));
     let pages = variable("CARGO_MANIFEST_DIR")?.join("../../dashboard/dist");
-    let out = variable("OUT_DIR")?.join("ui");
+    make(&pages, &variable("OUT_DIR")?.join("ui"))
+}
+
+fn missing(variable: &str) -> io::Error {
+    io::Error::other(format!("cargo sets {variable} for build scripts, but it is not set"))
+}
+
+/// Copies what is there, which may be nothing, and writes the list of it. Runs no other program.
+pub(crate) fn make(pages: &Path, out: &Path) -> io::Result<()> {
     // Cargo cannot watch a folder that is not there. Where it cannot be made, each build asks again.
-    let _ = fs::create_dir_all(&pages);
+    let _ = fs::create_dir_all(pages);
     println!("cargo::rerun-if-changed={}", pages.display());
     println!("cargo::rerun-if-changed=build.rs");
     let mut files = Vec::new();
-    collect(&pages, "", &mut files)?;
+    collect(pages, "", &mut files)?;
     files.sort();
-    fs::create_dir_all(&out)?;
+    fs::create_dir_all(out)?;
     let mut list = "static EMBEDDED: &[Embedded] = &[\n".to_owned();
     for (number, name) in files.iter().enumerate() {
         list += &embed(&pages.join(name), name, &out.join(number.to_string()))?;
     }
     list += "];\n";
     fs::write(out.join("list.rs"), list)
-}
-
-fn missing(variable: &str) -> io::Error {
-    io::Error::other(format!("cargo sets {variable} for build scripts, but it is not set"))
 }
 
 /// The names of all files below a folder, with `/` between; hidden ones are left out.

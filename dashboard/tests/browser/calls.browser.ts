@@ -10,5 +10,5 @@ const UNSEEN = new Set(['GET /v2/events']);
 test('every request that the pages can send is sent by a journey', () => {
   const known = calls().filter((call) => !UNSEEN.has(call));
   expect(known.length).toBeGreaterThan(80);
-  expect(unmade(known, asked())).toEqual([]);
+  expect(unmade(known, asked()).join('\n')).toBe('');
 });

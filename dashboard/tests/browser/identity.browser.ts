@@ -63,6 +63,35 @@ journey('an operator makes a project and a user, gives a role, takes it back and
   await theirs.context.close();
 });
 
+journey('a project is changed, opened to upstream boards, disabled and deleted; not the one that one is in', there, async ({ page, cloud }) => {
+  const project = async (): Promise<Answer> => (await cloud.get('/identity/v3/projects')).projects.find((one: Answer) => one.name === 'jetty');
+  await cloud.post('/identity/v3/projects', { project: { name: 'wharf' } });
+  await page.goto('/ui/people/projects');
+  const dialog = page.getByRole('dialog');
+  const act = async (name: string, word: string): Promise<void> => {
+    await page.getByRole('button', { name: `Actions: ${name}` }).click();
+    await page.getByRole('menuitem', { name: word }).click();
+  };
+  await act('wharf', 'Edit');
+  await dialog.getByLabel('Name').fill('jetty');
+  await dialog.getByLabel('Description').fill('where boats lie');
+  await dialog.getByLabel(/^Its boards may be upstream ones/).check();
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  const row = page.getByRole('row', { name: /jetty.*where boats lie/ });
+  await row.getByText('Allowed').waitFor();
+  expect(await project()).toMatchObject({ description: 'where boats lie', allow_legacy: true, enabled: true });
+  await act('jetty', 'Disable');
+  await row.getByText('disabled').waitFor();
+  expect(await project()).toMatchObject({ enabled: false, allow_legacy: true });
+  await act('jetty', 'Delete');
+  await dialog.getByLabel('Type jetty to confirm').fill('jetty');
+  await dialog.getByRole('button', { name: 'Delete' }).click();
+  await row.waitFor({ state: 'detached' });
+  expect(await project()).toBeUndefined();
+  await page.getByRole('button', { name: 'Actions: admin' }).click();
+  expect(await page.getByRole('menuitem', { name: 'Delete' }).isDisabled()).toBe(true);
+});
+
 journey('a role of its own is made, shown with who has it, and deleted; the four that mean something stay', there, async ({ page }) => {
   await page.goto('/ui/people/roles');
   await page.getByRole('row', { name: /^admin .*Operates the cloud/ }).waitFor();

@@ -291,7 +291,7 @@ const PICTURES: Picture[] = [
 /** Which of them the documents show, and how. */
 const FOR_DOCS = new Set([
   'overview-light', 'overview-dark', 'boards-light', 'plugin-dark', 'logs-dark', 'terminal-dark', 'operations-light', 'overview-phone', 'boards-phone-dark',
-  'board-light', 'board-dark', 'board-phone', 'contribution-light', 'bookings-light', 'audit-row-dark', 'people-light',
+  'board-light', 'board-dark', 'board-phone', 'contribution-light', 'bookings-light', 'audit-row-dark', 'people-light', 'recording-dark', 'transfers-light',
 ]);
 
 test('every screen and every part of a board has its picture', () => {

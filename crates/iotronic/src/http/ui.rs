@@ -41,13 +41,15 @@ struct Embedded {
 include!(concat!(env!("OUT_DIR"), "/ui/list.rs"));
 
 /// All files by their names; the page is always among them.
-static FILES: LazyLock<HashMap<&'static str, Asset>> = LazyLock::new(|| {
+static FILES: LazyLock<HashMap<&'static str, Asset>> = LazyLock::new(|| files(EMBEDDED));
+
+fn files(embedded: &'static [Embedded]) -> HashMap<&'static str, Asset> {
     let missing = (PAGE, Asset::new(kind(PAGE), MISSING));
-    let embedded = EMBEDDED
+    let embedded = embedded
         .iter()
         .map(|file| (file.name, Asset::new(kind(file.name), file.plain).with_gzip(file.gzip)));
     [missing].into_iter().chain(embedded).collect()
-});
+}
 
 /// `/ui`: the pages' own paths are below `/ui/`.
 pub(crate) async fn lead() -> Redirect {
@@ -122,4 +124,38 @@ pub(crate) fn for_browsers(headers: &HeaderMap) -> Option<Response> {
     accept
         .is_some_and(|accept| accept.contains("text/html"))
         .then(|| Redirect::to("/ui/").into_response())
+}
+
+#[cfg(test)]
+#[path = "../../build.rs"]
+#[allow(dead_code)] // its `main` asks cargo for the folders
+mod build;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_without_pages_serves_one_that_says_how_to_build_them() {
+        let all = files(&[]);
+        assert_eq!(all.keys().collect::<Vec<_>>(), [&PAGE]);
+        let none = HeaderMap::new();
+        let policy = HeaderValue::from_static(POLICY);
+        let page = files(&[]).remove(PAGE).unwrap();
+        assert_eq!(page.answer(&none, Keep::Asking, &policy).status(), 200);
+        assert!(MISSING.contains("cargo xtask dashboard"));
+    }
+
+    #[test]
+    fn the_cloud_is_built_without_npm_where_nobody_made_pages() {
+        let tree = tempfile::tempdir().unwrap();
+        let (pages, out) = (tree.path().join("dashboard/dist"), tree.path().join("out"));
+        build::make(&pages, &out).unwrap();
+        let list = std::fs::read_to_string(out.join("list.rs")).unwrap();
+        assert_eq!(list, "static EMBEDDED: &[Embedded] = &[\n];\n");
+        std::fs::write(pages.join("index.html"), "<title>pages</title>").unwrap();
+        build::make(&pages, &out).unwrap();
+        let list = std::fs::read_to_string(out.join("list.rs")).unwrap();
+        assert!(list.contains("name: \"index.html\""), "{list}");
+    }
 }

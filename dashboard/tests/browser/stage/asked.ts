@@ -7,8 +7,9 @@ import { join } from 'node:path';
 const VARIABLE = 'S4T_ASKED';
 const seen = new Set<string>();
 
-/** Begins a run: called once, before the processes that play. */
+/** Begins a run: called once, before the processes that play. A run in parts keeps what was asked in a file that its caller names. */
 export default function begin(): () => void {
+  if (process.env[VARIABLE]) return () => {};
   const folder = mkdtempSync(join(tmpdir(), 's4t-asked-'));
   process.env[VARIABLE] = join(folder, 'asked');
   return () => rmSync(folder, { recursive: true, force: true });
