@@ -64,6 +64,7 @@ export async function begin(stage: Stage, options: JourneyOptions = {}): Promise
   const watch = new Watch(stage.cloud.url);
   await watch.on(context);
   if (as !== 'nobody') await signIn(context, stage.cloud, as ?? { user: 'admin', password: stage.cloud.password });
+  watch.secret(stage.cloud.password, ...(await context.cookies()).map((cookie) => cookie.value));
   return { page: await context.newPage(), context, cloud: stage.cloud, watch };
 }
 

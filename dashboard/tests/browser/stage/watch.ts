@@ -1,5 +1,5 @@
-// What no page may do: log an error, break the content security policy, ask another origin, or be refused what nobody
-// expected to be refused.
+// What no page may do: log an error, break the content security policy, ask another origin, write a secret into an address, or be
+// refused what nobody expected to be refused.
 import type { BrowserContext, Page, Request } from 'playwright-core';
 import { note } from './asked.ts';
 
@@ -11,12 +11,18 @@ export class Watch {
   networkChanged = false;
   private readonly wrong: string[] = [];
   private readonly allowed: RegExp[] = [...USUAL];
+  private readonly secrets: string[] = [];
 
   constructor(private readonly origin: string) {}
 
   /** Refusals and failed requests that belong to the test: `STATUS METHOD PATH`, or `failed METHOD PATH`. */
   allow(...patterns: RegExp[]): void {
     this.allowed.push(...patterns);
+  }
+
+  /** What stands in no address. */
+  secret(...texts: string[]): void {
+    this.secrets.push(...texts.filter(Boolean));
   }
 
   async on(context: BrowserContext): Promise<void> {
@@ -43,7 +49,12 @@ export class Watch {
   }
 
   private watch(page: Page): void {
-    page.on('websocket', (socket) => note('GET', new URL(socket.url()).pathname));
+    page.on('websocket', (socket) => {
+      this.address(socket.url());
+      note('GET', new URL(socket.url()).pathname);
+    });
+    // What is downloaded by a link has no answer that is told.
+    page.on('download', (file) => file.url().startsWith(this.origin) && note('GET', new URL(file.url()).pathname));
     page.on('pageerror', (error) => this.saw(`error: ${error.stack ?? error.message}`));
     page.on('console', (message) => {
       // Refused and failed requests are looked at one by one, below.
@@ -53,9 +64,14 @@ export class Watch {
   }
 
   private asked(request: Request): void {
+    this.address(request.url());
     const url = new URL(request.url());
     const inside = ['data:', 'blob:'].includes(url.protocol) || url.origin === this.origin;
     if (!inside) this.saw(`left the origin: ${request.url()}`);
+  }
+
+  private address(url: string): void {
+    if (this.secrets.some((secret) => url.includes(secret))) this.saw(`a secret in an address: ${new URL(url).pathname}`);
   }
 
   private failed(request: Request): void {
