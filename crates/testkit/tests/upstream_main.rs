@@ -12,3 +12,4 @@ mod upstream_oracle;
 mod upstream_password;
 mod upstream_rod;
 mod upstream_v1;
+mod upstream_wamp;

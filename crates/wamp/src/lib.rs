@@ -72,3 +72,14 @@ pub fn check_message(serialiser: Serialiser, bytes: &[u8]) -> bool {
     debug_assert!(again.is_ok(), "what was decoded and encoded is decoded again");
     again.is_ok()
 }
+
+/// A message of one serialiser as the bytes of another, as the router carries it over; for checking the codecs against
+/// vectors of others. `None` if it is no message.
+#[doc(hidden)]
+pub fn carry_message(from: Serialiser, bytes: &[u8], to: Serialiser) -> Option<Vec<u8>> {
+    let message = message::decode(from, &bytes::Bytes::copy_from_slice(bytes)).ok()?;
+    let message = message.carry_over(to).ok()?;
+    let mut out = Vec::new();
+    message::encode(to, &mut out, &message);
+    Some(out)
+}

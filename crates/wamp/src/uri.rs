@@ -2,6 +2,8 @@
 //!
 //! Loose URIs of the specification: components between dots, no whitespace, no `#`.
 
+use serde_json::Value;
+
 use crate::Dict;
 
 /// How a registration or a subscription covers URIs.
@@ -17,6 +19,8 @@ pub enum Match {
 }
 
 impl Match {
+    const ALL: [Self; 3] = [Self::Exact, Self::Prefix, Self::Wildcard];
+
     /// The word of the protocol.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -28,11 +32,10 @@ impl Match {
 
     /// What `options` ask for; `None` for a word nobody defined.
     pub fn from_options(options: &Dict) -> Option<Self> {
-        match options.get("match").map(|word| word.as_str()) {
-            None | Some(Some("exact")) => Some(Self::Exact),
-            Some(Some("prefix")) => Some(Self::Prefix),
-            Some(Some("wildcard")) => Some(Self::Wildcard),
-            Some(_) => None,
+        match options.get("match") {
+            // Some clients write the options that they do not use.
+            None | Some(Value::Null) => Some(Self::Exact),
+            Some(word) => Self::ALL.into_iter().find(|kind| word == kind.as_str()),
         }
     }
 

@@ -31,6 +31,12 @@ impl Raw {
         raw
     }
 
+    fn split(
+        self,
+    ) -> (Reader<tokio::io::ReadHalf<TcpStream>>, Writer<tokio::io::WriteHalf<TcpStream>>) {
+        (self.reader, self.writer)
+    }
+
     async fn say(&mut self, text: &str) {
         self.send(Message::Text(Bytes::copy_from_slice(text.as_bytes()))).await;
     }
@@ -206,4 +212,75 @@ async fn an_answer_that_cannot_be_read_fails_its_call_alone() {
     assert!(matches!(result, Err(CallError::Unreadable(_))), "{result:?}");
     let count = agent.call("wamp.session.count", Arguments::default(), CallOptions::default());
     assert_eq!(within(count).await, Ok(Arguments::one(2)));
+}
+
+#[tokio::test]
+async fn an_invocation_is_answered_by_its_own_callee_and_by_no_other() {
+    let mut world = World::start().await;
+    let (mut callee, mut thief) = (Raw::joined(&world).await, Raw::joined(&world).await);
+    callee.say(r#"[64,1,{},"own"]"#).await;
+    assert!(callee.hear().await.starts_with("[65,1,"));
+    let caller = world.client(Serialiser::Cbor).await;
+    let call = caller.call("own", Arguments::default(), CallOptions::default());
+    let answers = async {
+        assert!(callee.hear().await.starts_with("[68,1,"));
+        thief.say(r#"[70,1,{},["stolen"]]"#).await;
+        assert!(thief.hear().await.contains(error::PROTOCOL_VIOLATION));
+        assert!(matches!(world.next_end().await, Ended::Violation(_)));
+        callee.say(r#"[70,1,{},["own"]]"#).await;
+    };
+    let (result, ()) = within(async { tokio::join!(call, answers) }).await;
+    assert_eq!(result, Ok(Arguments::one("own")));
+}
+
+#[tokio::test]
+async fn a_flood_of_registrations_stops_at_the_bound_and_goes_with_its_session() {
+    let mut world = World::start().await;
+    let mut raw = Raw::joined(&world).await;
+    for number in 0..1000 {
+        let text = format!(r#"[64,{number},{{}},"flood.{number}"]"#);
+        raw.writer.feed(&Message::Text(text.into()));
+    }
+    within(raw.writer.flush()).await.unwrap();
+    let (mut made, mut refused) = (0, 0);
+    while made + refused < 1000 {
+        match raw.hear().await {
+            answer if answer.starts_with("[65,") => made += 1,
+            answer => {
+                assert!(answer.contains(error::UNAVAILABLE), "{answer}");
+                refused += 1;
+            }
+        }
+    }
+    assert_eq!((made, refused), (512, 488));
+    drop(raw);
+    world.next_end().await;
+    let other = world.client(Serialiser::Json).await;
+    within(other.register("flood.1", Match::Exact, echo())).await.unwrap();
+}
+
+#[tokio::test]
+async fn deep_nesting_bad_text_and_fragments_for_ever_end_their_session() {
+    let mut world = World::start().await;
+    let deep = format!(r#"[48,1,{{}},"a",[{}1{}]]"#, "[".repeat(100_000), "]".repeat(100_000));
+    let mut raw = Raw::joined(&world).await;
+    raw.send(Message::Text(deep.into())).await;
+    assert!(raw.hear().await.contains("nested deeper"));
+    assert!(matches!(world.next_end().await, Ended::Violation(_)));
+    // A text frame of one byte that begins no character.
+    let (_reader, writer) = (Raw::joined(&world).await).split();
+    writer.into_inner().write_all(&[0x81, 0x81, 0, 0, 0, 0, 0xff]).await.unwrap();
+    assert!(matches!(world.next_end().await, Ended::Violation(_)));
+    let (_reader, writer) = (Raw::joined(&world).await).split();
+    let mut io = writer.into_inner();
+    let mut frame = vec![0x01, 0xfe, 0x10, 0, 0, 0, 0, 0];
+    frame.resize(8 + 0x1000, b'x');
+    let sending = async {
+        // The peer may be gone before all of it is sent.
+        while io.write_all(&frame).await.is_ok() {
+            frame[0] = 0x00;
+        }
+    };
+    let (_, ended) = within(async { tokio::join!(sending, world.next_end()) }).await;
+    assert!(matches!(ended, Ended::Violation(_)), "{ended}");
 }

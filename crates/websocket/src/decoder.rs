@@ -40,6 +40,31 @@ pub struct Decoder {
 struct Fragments {
     opcode: Opcode,
     body: BytesMut,
+    /// Bytes of a text that are known to be whole characters.
+    checked: usize,
+}
+
+impl Fragments {
+    /// Looks at what has come of a text, so that a bad one is refused before its end (section 8.1).
+    fn check(&mut self) -> Result<(), Violation> {
+        if self.opcode != Opcode::Text {
+            return Ok(());
+        }
+        match std::str::from_utf8(self.body.get(self.checked..).unwrap_or_default()) {
+            Ok(_) => self.checked = self.body.len(),
+            Err(error) if error.error_len().is_none() => self.checked += error.valid_up_to(),
+            Err(_) => return Err(Violation::NotUtf8),
+        }
+        Ok(())
+    }
+
+    fn whole(self) -> Result<Message, Violation> {
+        match self.opcode {
+            Opcode::Text if self.checked < self.body.len() => Err(Violation::NotUtf8),
+            Opcode::Text => Ok(Message::Text(self.body.freeze())),
+            _ => Ok(Message::Binary(self.body.freeze())),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -153,7 +178,9 @@ impl Decoder {
             (Opcode::Continuation, fin) => self.resume(fin, &payload),
             (opcode, Fin::Last) => whole(opcode, payload).map(Frame::Message),
             (opcode, Fin::More) => {
-                self.fragments = Some(Fragments { opcode, body: BytesMut::from(&*payload) });
+                let mut first = Fragments { opcode, body: BytesMut::from(&*payload), checked: 0 };
+                first.check()?;
+                self.fragments = Some(first);
                 Ok(Frame::Fragment)
             }
         }
@@ -164,8 +191,9 @@ impl Decoder {
             return Err(Violation::NothingToContinue);
         };
         fragments.body.extend_from_slice(payload);
+        fragments.check()?;
         match fin {
-            Fin::Last => whole(fragments.opcode, fragments.body.freeze()).map(Frame::Message),
+            Fin::Last => fragments.whole().map(Frame::Message),
             Fin::More => {
                 self.fragments = Some(fragments);
                 Ok(Frame::Fragment)

@@ -15,12 +15,15 @@ const USAGE: &str = "usage: cargo xtask bench [--write] [--only GROUP…]";
 /// The page, in the root of the workspace.
 const PAGE: &str = "docs/benchmarks.md";
 /// Programs and the profile each is shipped in.
-const PROGRAMS: [(&str, &str); 4] = [
+const PROGRAMS: [(&str, &str); 6] = [
     ("iotronic", "release"),
     ("s4t", "release"),
     ("lightning-rod", "board"),
     // No program that is shipped: what one check costs cannot be seen from outside.
     ("token_check", "release/examples"),
+    // The router of the boards' control channel, alone, and what loads it.
+    ("wamp_router", "release/examples"),
+    ("wamp_load", "release/examples"),
 ];
 
 const OPENING: &str = "\
@@ -94,6 +97,7 @@ fn build(workspace: &Workspace) -> Fallible<PathBuf> {
     build("board", &["--package", "lightning-rod"])?;
     build("release", &["--package", "iotronic", "--package", "s4t"])?;
     build("release", &["--package", "iotronic", "--example", "token_check"])?;
+    build("release", &["--package", "wamp", "--examples"])?;
     build("release", &["--package", "testkit", "--bin", "bench"])?;
     Ok(workspace.target_dir().join("release/bench"))
 }

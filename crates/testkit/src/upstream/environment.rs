@@ -75,6 +75,22 @@ pub(super) fn node(name: &str) -> PathBuf {
     })
 }
 
+/// The WAMP vectors that everybody may use; the sources of a Python package carry them.
+pub(super) fn vectors() -> PathBuf {
+    const SOURCES: &str = "autobahn==26.10.2";
+    let folder = once("wamp-vectors", &[SOURCES], |folder, log| {
+        std::fs::create_dir_all(folder).unwrap();
+        let mut pip = Command::new(python("crossbar").join("bin/python"));
+        pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
+        run(log, pip.args(["--no-binary", ":all:", "--dest"]).arg(folder).arg(SOURCES));
+        let archive = folder.join(SOURCES.replace("==", "-") + ".tar.gz");
+        let mut tar = Command::new("tar");
+        tar.arg("-xzf").arg(archive).arg("-C").arg(folder).args(["--strip-components", "1"]);
+        run(log, tar.args(["--wildcards", "*/.proto/testsuite/*"]));
+    });
+    folder.join(".proto/testsuite")
+}
+
 /// Makes the environment unless a complete one is there.
 fn once(name: &str, inputs: &[&str], make: impl FnOnce(&Path, &Path)) -> PathBuf {
     let mut hasher = std::hash::DefaultHasher::new();

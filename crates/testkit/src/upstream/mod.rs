@@ -19,6 +19,7 @@ pub mod play;
 pub mod script;
 pub mod server;
 pub mod tunnel;
+pub mod wamp;
 pub mod wstun;
 
 pub use environment::cache;

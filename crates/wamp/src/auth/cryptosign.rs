@@ -3,7 +3,8 @@
 //! HELLO carries `authextra.pubkey`, CHALLENGE carries `challenge`, both in hexadecimal; AUTHENTICATE carries the signature
 //! followed by the challenge, in hexadecimal. Channel binding is null: it is the transport's TLS that binds.
 
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+pub use ed25519_dalek::SigningKey;
+use ed25519_dalek::{Signature, Signer, VerifyingKey};
 use serde_json::Value;
 
 use crate::{Abort, Dict};

@@ -200,6 +200,11 @@ fn keep(message: &Bytes, piece: &[u8]) -> Bytes {
     if piece.len() < COPY_BELOW { Bytes::copy_from_slice(piece) } else { message.slice_ref(piece) }
 }
 
+/// The whole number that a value is; peers in JavaScript write large ones as floats.
+pub(crate) fn number_of(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_f64().and_then(whole))
+}
+
 /// The whole number that a float stands for, within the range of WAMP ids.
 fn whole(float: f64) -> Option<u64> {
     const MAX_ID: f64 = 9_007_199_254_740_992.0;

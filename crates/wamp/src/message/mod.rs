@@ -11,6 +11,7 @@ pub(crate) use wire::{decode, encode};
 use std::sync::Arc;
 
 use crate::Dict;
+use crate::codec::{CodecError, Serialiser};
 use crate::payload::Payload;
 
 /// One message. Field names are the specification's.
@@ -174,6 +175,26 @@ impl Message {
                 Self::Event(event) => event.payload.weight(),
                 _ => 0,
             }
+    }
+
+    /// The same message for a peer of another serialiser.
+    pub(crate) fn carry_over(mut self, to: Serialiser) -> Result<Self, CodecError> {
+        if let Self::Event(event) = &self {
+            let payload = event.payload.carry_over(Some(to))?;
+            let Event { subscription, publication, details, .. } = &**event;
+            let event = Event::new(*subscription, *publication, details.clone(), payload);
+            return Ok(Self::Event(Arc::new(event)));
+        }
+        if let Self::Error { payload, .. }
+        | Self::Publish { payload, .. }
+        | Self::Call { payload, .. }
+        | Self::Result { payload, .. }
+        | Self::Invocation { payload, .. }
+        | Self::Yield { payload, .. } = &mut self
+        {
+            *payload = payload.carry_over(Some(to))?;
+        }
+        Ok(self)
     }
 
     /// An ERROR that answers a request.

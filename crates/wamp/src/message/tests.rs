@@ -81,23 +81,8 @@ fn every_kind_of_message_survives_every_serialiser() {
 }
 
 /// What the router does before a message goes to a peer of another serialiser.
-fn carry(mut message: Message, to: Serialiser) -> Message {
-    if let Message::Event(event) = &message {
-        let payload = event.payload.carry_over(Some(to)).unwrap();
-        let (subscription, publication) = (event.subscription, event.publication);
-        let event = Event::new(subscription, publication, event.details.clone(), payload);
-        return Message::Event(Arc::new(event));
-    }
-    if let Message::Error { payload, .. }
-    | Message::Publish { payload, .. }
-    | Message::Call { payload, .. }
-    | Message::Result { payload, .. }
-    | Message::Invocation { payload, .. }
-    | Message::Yield { payload, .. } = &mut message
-    {
-        *payload = payload.carry_over(Some(to)).unwrap();
-    }
-    message
+fn carry(message: Message, to: Serialiser) -> Message {
+    message.carry_over(to).unwrap()
 }
 
 #[test]
@@ -293,4 +278,16 @@ proptest! {
         bytes.truncate(cut.index(bytes.len()));
         prop_assert!(!crate::check_message(serialiser, &bytes) || !bytes.is_empty());
     }
+}
+
+#[test]
+fn what_javascript_writes_for_undefined_is_null() {
+    // SUBSCRIBE with `match: undefined`, as msgpackr and cbor-x write it.
+    let msgpack = "94 20 01 81 a5 6d617463 68 d4 00 00 a1 74";
+    let cbor = "84 18 20 01 a1 65 6d61746368 f7 61 74";
+    for (serialiser, hex) in [(Serialiser::MessagePack, msgpack), (Serialiser::Cbor, cbor)] {
+        let message = from_hex(serialiser, hex).unwrap();
+        assert_eq!(json_of(&message), r#"[32,1,{"match":null},"t"]"#);
+    }
+    assert!(from_hex(Serialiser::MessagePack, "94 20 01 81 a1 6d d4 01 00 a1 74").is_err());
 }

@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use crate::Dict;
+use crate::codec::number_of;
 use crate::policy::Identity;
 
 /// What a PUBLISH says about its receivers.
@@ -40,7 +41,7 @@ impl<'a> By<'a> {
 
     /// What each list that was given says of somebody.
     fn verdicts(&self, who: &Identity) -> impl Iterator<Item = bool> {
-        let session = self.sessions.map(|all| all.iter().any(|id| id.as_u64() == Some(who.id)));
+        let session = self.sessions.map(|all| all.iter().any(|id| number_of(id) == Some(who.id)));
         let authid = self.authids.map(|all| holds(all, &who.authid));
         let role = self.roles.map(|all| holds(all, &who.role));
         [session, authid, role].into_iter().flatten()

@@ -12,6 +12,7 @@ use super::disclosure::{Identified, Prefix, disclose, is_set, pass_through};
 use super::peer::{Input, Ongoing, Peer, Pending};
 use super::sharing::Callee;
 use super::{Core, Turn, Violation};
+use crate::codec::number_of;
 use crate::message::{Message, code};
 use crate::payload::Payload;
 use crate::policy::{Action, Identity};
@@ -234,7 +235,7 @@ pub(super) struct Failed {
 }
 
 fn timeout_of(options: &Dict) -> Option<Duration> {
-    let milliseconds = options.get("timeout").and_then(serde_json::Value::as_u64)?;
+    let milliseconds = options.get("timeout").and_then(number_of)?;
     (milliseconds > 0).then(|| Duration::from_millis(milliseconds).min(MAX_TIMEOUT))
 }
 

@@ -12,6 +12,7 @@ use super::bounds::Kept;
 use super::broker::Delivery;
 use super::meta::{id_of, wrong};
 use super::{Core, Turn};
+use crate::codec::number_of;
 use crate::payload::Payload;
 use crate::policy::{Action, Identity};
 use crate::uri::error;
@@ -145,7 +146,7 @@ impl<'a> Wish<'a> {
         let limit = match keywords.get("limit") {
             None | Some(Value::Null) => MOST_AT_A_TIME,
             Some(limit) => {
-                let limit = limit.as_u64().ok_or_else(|| wrong("limit must be a number"))?;
+                let limit = number_of(limit).ok_or_else(|| wrong("limit must be a number"))?;
                 usize::try_from(limit).unwrap_or(MOST_AT_A_TIME).min(MOST_AT_A_TIME)
             }
         };
@@ -219,7 +220,7 @@ fn places(keywords: &Dict, events: &VecDeque<Past>) -> Result<std::ops::Range<us
     let place = |name: &str| match keywords.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(id) => {
-            let id = id.as_u64().ok_or_else(|| wrong("a publication is an id"))?;
+            let id = number_of(id).ok_or_else(|| wrong("a publication is an id"))?;
             let found = events.iter().position(|past| past.publication == id);
             let none = || Fault::new(error::NO_SUCH_PUBLICATION, format!("no publication {id}"));
             found.map(Some).ok_or_else(none)

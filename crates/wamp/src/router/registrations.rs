@@ -15,6 +15,9 @@ use crate::policy::Action;
 use crate::uri::{self, error};
 use crate::{Dict, Fault, Match};
 
+/// The reason, a URI, that is told to a callee whose procedure another session took over.
+const TAKEN_OVER: &str = "wamp.registration.taken_over";
+
 /// A procedure or pattern and the sessions that answer it.
 #[derive(Debug)]
 pub(super) struct Registration {
@@ -72,8 +75,7 @@ impl Core {
         }
         match self.procedures.get(&wish.procedure, wish.kind) {
             Some(id) if wish.takes_over => {
-                let text = "another session took the procedure over";
-                self.revoke_registration(id, text, turn);
+                self.revoke_registration(id, TAKEN_OVER, turn);
                 Ok((self.create(wish, turn.wall), true))
             }
             Some(id) => self.share(id, &wish).map(|()| (id, false)),

@@ -2,6 +2,8 @@
 //!
 //! Deliberately not here: the callees' loads, which the dealer knows.
 
+use serde_json::Value;
+
 use crate::Dict;
 
 /// How calls are spread over the callees of one registration.
@@ -22,16 +24,14 @@ pub(super) enum Sharing {
 }
 
 impl Sharing {
+    const ALL: [Self; 6] =
+        [Self::Single, Self::First, Self::Last, Self::RoundRobin, Self::Random, Self::Load];
+
     /// What the options of a REGISTER ask for; `None` for a word nobody defined.
     pub(super) fn from_options(options: &Dict) -> Option<Self> {
-        match options.get("invoke").map(|word| word.as_str()) {
-            None | Some(Some("single")) => Some(Self::Single),
-            Some(Some("first")) => Some(Self::First),
-            Some(Some("last")) => Some(Self::Last),
-            Some(Some("roundrobin")) => Some(Self::RoundRobin),
-            Some(Some("random")) => Some(Self::Random),
-            Some(Some("load")) => Some(Self::Load),
-            Some(_) => None,
+        match options.get("invoke") {
+            None | Some(Value::Null) => Some(Self::Single),
+            Some(word) => Self::ALL.into_iter().find(|rule| word == rule.as_str()),
         }
     }
 

@@ -240,6 +240,19 @@ impl Session {
         Ok(())
     }
 
+    /// Publishes with options of the specification (section 8.1.3 and the advanced profile), such as `exclude_me`.
+    pub fn publish_with(
+        &self,
+        topic: &str,
+        arguments: Arguments,
+        options: Dict,
+    ) -> Result<(), Ended> {
+        let request = self.shared.next_request()?;
+        let payload = arguments.into();
+        self.shared.send(Message::Publish { request, options, topic: topic.to_owned(), payload });
+        Ok(())
+    }
+
     /// Publishes and waits until the router has accepted it; gives back the publication's id.
     pub async fn publish_acknowledged(
         &self,

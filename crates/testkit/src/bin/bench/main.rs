@@ -28,6 +28,7 @@ mod peers;
 mod programs;
 mod records;
 mod rights;
+mod router;
 mod stage;
 mod start;
 mod statistics;
@@ -47,7 +48,7 @@ type Measure = fn(&mut Stage) -> Vec<Figure>;
 const PEERS: &str = "upstream";
 
 /// The groups in the order in which they run: what needs a fresh cloud comes first, what fills it last.
-const GROUPS: [(&str, Measure); 14] = [
+const GROUPS: [(&str, Measure); 15] = [
     ("memory", memory::figures),
     ("query", calls::figures),
     ("command", commands::figures),
@@ -62,6 +63,7 @@ const GROUPS: [(&str, Measure); 14] = [
     ("rights", rights::figures),
     ("connections", connections::figures),
     ("records", records::figures),
+    ("wamp", router::figures),
 ];
 
 fn main() {

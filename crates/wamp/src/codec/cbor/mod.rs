@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::build::{Build, Check, Tree};
-use super::{CodecError, Cursor, Fields, Raw, deeper, keep, whole};
+use super::{CodecError, Cursor, Fields, Raw, deeper, keep, number_of};
 use crate::Dict;
 
 pub(super) use write::{Writer, write_value};
@@ -121,9 +121,7 @@ impl Fields for Reader<'_> {
     }
 
     fn id(&mut self) -> Result<u64, CodecError> {
-        let value = self.value()?;
-        let id = value.as_u64().or_else(|| value.as_f64().and_then(whole));
-        id.ok_or(CodecError::Expected("an id"))
+        number_of(&self.value()?).ok_or(CodecError::Expected("an id"))
     }
 
     fn text(&mut self) -> Result<String, CodecError> {

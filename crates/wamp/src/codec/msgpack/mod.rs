@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::build::{Build, Check, Tree};
-use super::{CodecError, Cursor, Fields, Raw, deeper, keep, whole};
+use super::{CodecError, Cursor, Fields, Raw, deeper, keep, number_of};
 use crate::Dict;
 
 pub(super) use write::{Writer, write_value};
@@ -71,9 +71,7 @@ impl Fields for Reader<'_> {
     }
 
     fn id(&mut self) -> Result<u64, CodecError> {
-        let value = self.value()?;
-        let id = value.as_u64().or_else(|| value.as_f64().and_then(whole));
-        id.ok_or(CodecError::Expected("an id"))
+        number_of(&self.value()?).ok_or(CodecError::Expected("an id"))
     }
 
     fn text(&mut self) -> Result<String, CodecError> {
@@ -154,6 +152,8 @@ fn value<B: Build>(cursor: &mut Cursor<'_>, depth: usize) -> Result<B::Value, Co
         0xc4 => length_8(cursor).and_then(|length| cursor.take(length)).map(B::binary)?,
         0xc5 => length_16(cursor).and_then(|length| cursor.take(length)).map(B::binary)?,
         0xc6 => length_32(cursor).and_then(|length| cursor.take(length)).map(B::binary)?,
+        // How a widespread encoder of JavaScript writes `undefined`.
+        0xd4 if cursor.array::<2>()? == [0, 0] => B::null(),
         _ => return number::<B>(cursor, first),
     })
 }

@@ -10,8 +10,9 @@ mod subscriptions;
 use serde_json::{Value, json};
 
 use super::{Core, Turn};
+use crate::codec::number_of;
 use crate::policy::Identity;
-use crate::uri::error;
+use crate::uri::{self, error};
 use crate::{Arguments, Fault, Match};
 
 impl Core {
@@ -39,6 +40,22 @@ impl Core {
     }
 }
 
+impl Core {
+    /// The reason in the keywords, which must be a URI: clients end their session over any other.
+    fn reason_in<'a>(
+        &self,
+        arguments: &'a Arguments,
+        otherwise: &'a str,
+    ) -> Result<&'a str, Fault> {
+        let reason = arguments.keywords.get("reason").and_then(Value::as_str);
+        let reason = reason.unwrap_or(otherwise);
+        if uri::is_valid(reason, self.bounds.uri_length) {
+            return Ok(reason);
+        }
+        Err(Fault::new(error::INVALID_URI, "the reason must be a URI"))
+    }
+}
+
 fn unknown(procedure: &str) -> Fault {
     let text = format!("this router has no procedure {procedure}");
     Fault::new(error::NO_SUCH_PROCEDURE, text)
@@ -49,7 +66,7 @@ pub(super) fn wrong(text: &str) -> Fault {
 }
 
 pub(super) fn id_of(value: Option<&Value>, wanted: &str) -> Result<u64, Fault> {
-    value.and_then(Value::as_u64).ok_or_else(|| wrong(wanted))
+    value.and_then(number_of).ok_or_else(|| wrong(wanted))
 }
 
 fn text_of<'a>(value: Option<&'a Value>, wanted: &str) -> Result<&'a str, Fault> {

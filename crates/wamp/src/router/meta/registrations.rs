@@ -52,7 +52,7 @@ impl Core {
     ) -> Result<Value, Fault> {
         let (id, _) = self.registration(arguments.list.first())?;
         let session = id_of(arguments.list.get(1), "a session id is wanted")?;
-        let reason = arguments.keywords.get("reason").and_then(Value::as_str).unwrap_or(REVOKED);
+        let reason = self.reason_in(arguments, REVOKED)?;
         if self.revoke_callee(session, id, reason, turn) {
             return Ok(Value::Null);
         }

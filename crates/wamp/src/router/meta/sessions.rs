@@ -6,7 +6,7 @@ use super::super::{Core, Turn};
 use super::{id_of, text_of, unknown, wrong};
 use crate::ended::Ended;
 use crate::policy::Identity;
-use crate::uri::{self, error};
+use crate::uri::error;
 use crate::{Arguments, Fault};
 
 impl Core {
@@ -106,14 +106,10 @@ impl Core {
 
     /// The reason for the farewell: a URI and a text in the keywords.
     fn reason_of(&self, arguments: &Arguments) -> Result<Ended, Fault> {
-        let text = |name: &str| arguments.keywords.get(name).and_then(Value::as_str);
-        let reason = text("reason").unwrap_or(error::KILLED);
-        if !uri::is_valid(reason, self.bounds.uri_length) {
-            return Err(Fault::new(error::INVALID_URI, "the reason must be a URI"));
-        }
+        let message = arguments.keywords.get("message").and_then(Value::as_str);
         Ok(Ended::Dismissed {
-            reason: reason.to_owned(),
-            message: text("message").unwrap_or_default().to_owned(),
+            reason: self.reason_in(arguments, error::KILLED)?.to_owned(),
+            message: message.unwrap_or_default().to_owned(),
         })
     }
 

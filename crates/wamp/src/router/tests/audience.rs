@@ -25,6 +25,7 @@ fn events_go_to_the_eligible_and_not_to_the_excluded() {
     assert_eq!(publish(json!({"exclude_authid": ["bob", 7]})), [all[2]]);
     assert_eq!(publish(json!({"exclude_authrole": ["b"]})), Vec::<u64>::new());
     assert_eq!(publish(json!({"eligible": [all[1], 5, "x"]})), [all[1]]);
+    assert_eq!(publish(json!({"eligible": [all[1] as f64]})), [all[1]], "as JavaScript writes it");
     assert_eq!(publish(json!({"eligible_authid": ["cec"]})), [all[2]]);
     assert_eq!(publish(json!({"eligible_authrole": ["b"]})), all[1..]);
     assert_eq!(publish(json!({"eligible": []})), Vec::<u64>::new(), "an empty list is a list");
