@@ -247,7 +247,7 @@ export const en = {
     accept: 'Take it', accepted: (board: string, project: string) => `${board} is in ${project} now`, decline: 'Decline', withdraw: 'Withdraw',
     acceptText: (board: string, project: string) => [`${board} comes to ${project} for good, and is yours there.`, 'It arrives empty: without plugins and services, in no fleet. It counts in the quota of boards.'],
     endText: (board: string, project: string) => [`${board} stays in ${project}.`, 'It can be offered again.'],
-    declined: (board: string) => `${board} was declined`, withdrawn: (board: string) => `${board} is offered no more`, short: (project: string) => `${project} offers this board`,
+    declined: (board: string) => `${board} was declined`, withdrawn: (board: string) => `${board} is offered no more`, short: (project: string) => `offered by ${project}`,
   },
   recordings: {
     title: 'Recordings', one: 'Recording', of: (board: string) => `A terminal of ${board}`, open: (board: string) => `Show the recording of ${board}`,

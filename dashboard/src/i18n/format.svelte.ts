@@ -38,6 +38,11 @@ export function exactly(moment: string | number): string {
   return new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'long' }).format(new Date(moment));
 }
 
+/** `24 Nov, 14:00`, for what is counted by the hour. */
+export function hour(moment: string): string {
+  return new Intl.DateTimeFormat(locale(), { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' }).format(new Date(moment));
+}
+
 /** `14:03:09`. */
 export function clockTime(moment: string | number): string {
   return new Intl.DateTimeFormat(locale(), { timeStyle: 'medium' }).format(new Date(moment));

@@ -257,7 +257,7 @@ export const it: Dictionary = {
     accept: 'Prendi', accepted: (board, project) => `${board} ora è in ${project}`, decline: 'Rifiuta', withdraw: 'Ritira',
     acceptText: (board, project) => [`${board} passa a ${project} per sempre, e lì è tua.`, 'Arriva vuota: senza plugin e servizi, in nessuna flotta. Conta nella quota delle board.'],
     endText: (board, project) => [`${board} resta in ${project}.`, 'Si può offrire di nuovo.'],
-    declined: (board) => `${board} è stata rifiutata`, withdrawn: (board) => `${board} non è più offerta`, short: (project) => `${project} offre questa board`,
+    declined: (board) => `${board} è stata rifiutata`, withdrawn: (board) => `${board} non è più offerta`, short: (project) => `offerta da ${project}`,
   },
   recordings: {
     title: 'Registrazioni', one: 'Registrazione', of: (board) => `Un terminale di ${board}`, open: (board) => `Mostra la registrazione di ${board}`,

@@ -78,7 +78,7 @@ journey('a board is offered, withdrawn, declined and at last taken by the other 
   await page.goto('/ui/boards/lamp/lending');
   await page.getByRole('region', { name: 'Offered by this project' }).getByRole('row', { name: /lamp.*river/ }).waitFor();
   await tom.page.goto('/ui/');
-  await tom.page.getByRole('link', { name: /lamp.*harbour offers this board/ }).click();
+  await tom.page.getByRole('link', { name: /lamp.*offered by harbour/ }).click();
   await tom.page.getByRole('button', { name: 'Take it: lamp' }).click();
   await tom.page.getByRole('dialog').getByText('It arrives empty').waitFor();
   await tom.page.getByRole('dialog').getByRole('button', { name: 'Take it' }).click();
