@@ -9,11 +9,11 @@ import { givenOf, sayingOf } from '../src/screens/lending/given';
 test('a contribution goes through its form unchanged', () => {
   const said = {
     board: 'b', by: 'u', updated_at: null, hours: { zone: 'UTC0', spans: ['daily 08:00-18:00'] },
-    caps: { memory_bytes: 64 * 2 ** 20, cpu_s: 5, file_bytes: null, processes: 4 }, offer: { rights: ['read'], projects: ['p1', 'p2'], max_hours: 8 },
+    caps: { memory_bytes: 64 * 2 ** 20, cpu_s: 5, file_bytes: null, processes: 4, cpu_percent: 50 }, offer: { rights: ['read'], projects: ['p1', 'p2'], max_hours: 8 },
   };
   const { hours, caps, offer } = said;
   expect(sayingOf(givenOf(said as never, 'CET-1'))).toEqual({ hours, caps, offer });
-  const nothing = { memory_bytes: null, cpu_s: null, file_bytes: null, processes: null };
+  const nothing = { memory_bytes: null, cpu_s: null, file_bytes: null, processes: null, cpu_percent: null };
   expect(sayingOf(givenOf(undefined, 'CET-1'))).toEqual({ hours: null, caps: nothing, offer: null });
 });
 

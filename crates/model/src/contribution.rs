@@ -46,7 +46,11 @@ impl Contribution {
     }
 }
 
-/// What the code that a borrower brings may use, in each of its runs.
+/// Most percent of one core that can be given: 64 of them.
+pub const MAX_CPU_PERCENT: u32 = 6400;
+
+/// What the code that a borrower brings may use. Share of the processor, memory and processes are what all code of all borrowers
+/// uses together; the others hold in each run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Caps {
@@ -62,6 +66,23 @@ pub struct Caps {
     /// Number of processes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub processes: Option<u32>,
+    /// Percent of one core, at any moment; where the board has no control groups for it, it says so and does not enforce it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 6400)]
+    pub cpu_percent: Option<u32>,
+}
+
+impl Caps {
+    /// # Errors
+    /// A share of the processor is none, or more than there could be.
+    pub fn check(&self) -> Result<(), Invalid> {
+        match self.cpu_percent {
+            Some(percent) if !(1..=MAX_CPU_PERCENT).contains(&percent) => {
+                Err(Invalid::new(format!("cpu_percent {percent} is not 1 to {MAX_CPU_PERCENT}")))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Who may book the board, and for what.

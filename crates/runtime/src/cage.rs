@@ -50,7 +50,7 @@ impl Cage {
         // The kernel stops a bomb at this many tasks at once; the count of processes is looked at.
         let tasks = limits.processes.saturating_mul(language.threads_per_process());
         let group = cgroups
-            .group(limits.memory_bytes, tasks)
+            .group(limits.memory_bytes, tasks, limits.whose)
             .map_err(|error| Failure::launch(format!("make a control group: {error}")))?;
         let sampled =
             Sampled { memory: cgroups.memory().is_none(), processes: cgroups.pids().is_none() };

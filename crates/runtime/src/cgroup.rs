@@ -4,7 +4,8 @@
 //! ends. Not here: where on this machine groups may be made (`cgroup_place`), whether a limit that was met
 //! ends the run (`cage`).
 
-use crate::cgroup_place::{hierarchy, remove_base};
+use crate::cgroup_place::{hierarchies, remove_base};
+use crate::share::{Share, Whose};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -12,6 +13,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Rounds of killing before a group is given up as stuck in the kernel.
 const KILL_ROUNDS: usize = 8;
+/// The group below which all guests of others run.
+const LENT: &str = "lent";
+/// The processor is shared out in slices of this many microseconds.
+const PERIOD_US: u64 = 100_000;
+/// The kernel counts threads; Node starts about ten before the first line of a plugin.
+const TASKS_PER_PROCESS: u32 = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Version {
@@ -31,6 +38,7 @@ pub(crate) struct Hierarchy {
 pub(crate) struct Cgroups {
     memory: Option<Hierarchy>,
     pids: Option<Hierarchy>,
+    cpu: Option<Hierarchy>,
     made: AtomicU64,
 }
 
@@ -44,11 +52,8 @@ impl Cgroups {
     pub(crate) fn detect() -> Self {
         let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        Self {
-            memory: hierarchy(&own, &mounts, "memory"),
-            pids: hierarchy(&own, &mounts, "pids"),
-            made: AtomicU64::new(0),
-        }
+        let [memory, pids, cpu] = hierarchies(&own, &mounts, ["memory", "pids", "cpu"]);
+        Self { memory, pids, cpu, made: AtomicU64::new(0) }
     }
 
     pub(crate) fn memory(&self) -> Option<Version> {
@@ -59,24 +64,47 @@ impl Cgroups {
         self.pids.as_ref().map(|hierarchy| hierarchy.version)
     }
 
+    pub(crate) fn cpu(&self) -> Option<Version> {
+        self.cpu.as_ref().map(|hierarchy| hierarchy.version)
+    }
+
     /// Makes the group of one run.
-    pub(crate) fn group(&self, memory_bytes: u64, tasks: u32) -> io::Result<Group> {
+    pub(crate) fn group(&self, memory_bytes: u64, tasks: u32, whose: Whose) -> io::Result<Group> {
         let name = format!("run-{}", self.made.fetch_add(1, Ordering::Relaxed));
-        let mut group = Group { memory: None, pids: None };
-        if let Some(hierarchy) = &self.memory {
-            group.memory = Some(hierarchy.child(&name)?);
-        }
-        if let Some(hierarchy) = &self.pids {
-            group.pids = Some(hierarchy.child(&name)?);
-        }
+        let child = |of: &Option<Hierarchy>| match (of, whose) {
+            (None, _) => Ok(None),
+            (Some(base), Whose::Own) => base.child(&name).map(Some),
+            (Some(base), Whose::Lent) => base.lent()?.child(&name).map(Some),
+        };
+        let cpu = match whose {
+            Whose::Own => None,
+            Whose::Lent => child(&self.cpu)?,
+        };
+        let group = Group { memory: child(&self.memory)?, pids: child(&self.pids)?, cpu };
         group.limit(memory_bytes, tasks)?;
         Ok(group)
+    }
+
+    /// Bounds all guests of others together, those that run as well as later ones.
+    pub(crate) fn share(&self, share: &Share) -> io::Result<()> {
+        if let Some(base) = &self.cpu {
+            base.lent()?.share_processor(share.cpu_percent)?;
+        }
+        if let Some(base) = &self.pids {
+            let tasks = share.processes.map(|most| most.saturating_mul(TASKS_PER_PROCESS));
+            base.lent()?
+                .write("pids.max", tasks.map_or_else(|| "max".into(), |n| n.to_string()))?;
+        }
+        match &self.memory {
+            Some(base) => base.lent()?.share_memory(share.memory_bytes),
+            None => Ok(()),
+        }
     }
 }
 
 impl Drop for Cgroups {
     fn drop(&mut self) {
-        for hierarchy in self.memory.iter().chain(&self.pids) {
+        for hierarchy in self.memory.iter().chain(&self.pids).chain(&self.cpu) {
             remove_base(hierarchy.version, &hierarchy.dir);
         }
     }
@@ -93,6 +121,51 @@ impl Hierarchy {
 
     pub(crate) fn write(&self, file: &str, value: impl ToString) -> io::Result<()> {
         fs::write(self.dir.join(file), value.to_string())
+    }
+
+    /// The group of all guests of others, made when it is first asked for.
+    fn lent(&self) -> io::Result<Self> {
+        let lent = self.child(LENT)?;
+        if self.version == Version::V2 {
+            // One by one: a controller that is not there must not keep the others away.
+            for controller in ["+memory", "+pids", "+cpu"] {
+                let _ = lent.write("cgroup.subtree_control", controller);
+            }
+        }
+        Ok(lent)
+    }
+
+    /// Of one core, in hundredths; without a number as much as there is.
+    fn share_processor(&self, percent: Option<u32>) -> io::Result<()> {
+        let quota = percent.map(|percent| u64::from(percent).saturating_mul(PERIOD_US / 100));
+        match self.version {
+            Version::V1 => {
+                self.write("cpu.cfs_period_us", PERIOD_US)?;
+                let quota = quota.map_or_else(|| "-1".to_owned(), |quota| quota.to_string());
+                self.write("cpu.cfs_quota_us", quota)
+            }
+            Version::V2 => {
+                let quota = quota.map_or_else(|| "max".to_owned(), |quota| quota.to_string());
+                self.write("cpu.max", format!("{quota} {PERIOD_US}"))
+            }
+        }
+    }
+
+    fn share_memory(&self, bytes: Option<u64>) -> io::Result<()> {
+        let (most, file, swap) = match self.version {
+            Version::V1 => ("-1", "memory.limit_in_bytes", "memory.memsw.limit_in_bytes"),
+            Version::V2 => ("max", "memory.max", "memory.swap.max"),
+        };
+        let value = bytes.map_or_else(|| most.to_owned(), |bytes| bytes.to_string());
+        if self.version == Version::V2 {
+            let _ = self.write(swap, if bytes.is_some() { "0" } else { most });
+            return self.write(file, value);
+        }
+        // The limit with swap is never below the one without: what grows is raised first. Absent where swap is not accounted.
+        let _ = self.write(swap, &value);
+        let done = self.write(file, &value);
+        let _ = self.write(swap, &value);
+        done
     }
 
     /// A counter in a file of `key value` lines.
@@ -113,6 +186,8 @@ impl Hierarchy {
 pub(crate) struct Group {
     memory: Option<Hierarchy>,
     pids: Option<Hierarchy>,
+    /// Of guests of others only.
+    cpu: Option<Hierarchy>,
 }
 
 impl Group {
@@ -183,7 +258,7 @@ impl Group {
     }
 
     fn each(&self) -> impl Iterator<Item = &Hierarchy> {
-        self.memory.iter().chain(&self.pids)
+        self.memory.iter().chain(&self.pids).chain(&self.cpu)
     }
 }
 

@@ -17,31 +17,58 @@ const REMOVE_ROUNDS: usize = 20;
 const REMOVE_EVERY: Duration = Duration::from_millis(5);
 /// Prefix of the groups we make; the agent's process number, a count, and the process namespace of that number follow.
 const PREFIX: &str = "s4t-guests-";
-/// Our place in the hierarchy that has `controller`, made and proven writable.
-pub(crate) fn hierarchy(own: &str, mounts: &str, controller: &str) -> Option<Hierarchy> {
-    let (version, here) = locate(own, mounts, controller)?;
+
+/// Our places in the hierarchies that have these controllers, made and proven writable. Those of version 2 are one place,
+/// because a process is in one group there.
+pub(crate) fn hierarchies<const N: usize>(
+    own: &str,
+    mounts: &str,
+    controllers: [&str; N],
+) -> [Option<Hierarchy>; N] {
+    let mut unified = None;
+    controllers.map(|controller| {
+        let (version, here) = locate(own, mounts, controller)?;
+        let hierarchy = match (version, &unified) {
+            (Version::V2, Some(base)) => Hierarchy::clone(base),
+            _ => base(version, &here)?,
+        };
+        if version == Version::V2 {
+            unified = Some(hierarchy.clone());
+        }
+        let is_usable = limits(&hierarchy, controller);
+        if !is_usable && version == Version::V1 {
+            let _ = fs::remove_dir(&hierarchy.dir);
+        }
+        is_usable.then_some(hierarchy)
+    })
+}
+
+fn base(version: Version, here: &Path) -> Option<Hierarchy> {
     if version == Version::V2 {
-        delegate(&here).ok()?;
+        delegate(here).ok()?;
     }
-    remove_stale(version, &here, &namespace());
-    let dir = make_base(&here).ok()?;
-    let hierarchy = Hierarchy { version, dir };
+    remove_stale(version, here, &namespace());
+    let hierarchy = Hierarchy { version, dir: make_base(here).ok()? };
     if version == Version::V2 {
         let _ = hierarchy.write("cgroup.subtree_control", "+memory +pids");
+        let _ = hierarchy.write("cgroup.subtree_control", "+cpu");
     }
-    let file = match (version, controller) {
+    Some(hierarchy)
+}
+
+/// Whether groups made there can be limited.
+fn limits(hierarchy: &Hierarchy, controller: &str) -> bool {
+    let file = match (hierarchy.version, controller) {
         (Version::V1, "memory") => "memory.limit_in_bytes",
         (Version::V2, "memory") => "memory.max",
+        (Version::V1, "cpu") => "cpu.cfs_quota_us",
+        (Version::V2, "cpu") => "cpu.max",
         _ => "pids.max",
     };
-    let probe = hierarchy.child("probe").ok()?;
-    let usable = probe.dir.join(file).exists();
+    let Ok(probe) = hierarchy.child("probe") else { return false };
+    let is_there = probe.dir.join(file).exists();
     let _ = fs::remove_dir(&probe.dir);
-    if usable {
-        return Some(hierarchy);
-    }
-    let _ = fs::remove_dir(&hierarchy.dir);
-    None
+    is_there
 }
 
 /// Where the group of this process lies, in version 1 if `controller` is bound there, else in version 2.
@@ -88,6 +115,8 @@ fn delegate(here: &Path) -> io::Result<()> {
     let enabled = fs::read_to_string(here.join("cgroup.subtree_control"))?;
     let has = |name| enabled.split_ascii_whitespace().any(|word| word == name);
     if has("memory") && has("pids") {
+        // Without it the others are limited all the same.
+        let _ = fs::write(here.join("cgroup.subtree_control"), "+cpu");
         return Ok(());
     }
     if here.join("cgroup.type").exists() {
@@ -102,12 +131,12 @@ fn delegate(here: &Path) -> io::Result<()> {
         }
         fs::write(leaf.join("cgroup.procs"), own)?;
     }
+    let _ = fs::write(here.join("cgroup.subtree_control"), "+cpu");
     fs::write(here.join("cgroup.subtree_control"), "+memory +pids")
 }
 
 fn make_base(here: &Path) -> io::Result<PathBuf> {
     static MADE: AtomicU64 = AtomicU64::new(0);
-    // Both controllers of version 2 share one directory, so only the first call makes it.
     let number = MADE.fetch_add(1, Ordering::Relaxed);
     let dir = here.join(format!("{PREFIX}{}-{number}-{}", std::process::id(), namespace()));
     fs::create_dir(&dir)?;
@@ -137,18 +166,27 @@ fn remove_stale(version: Version, here: &Path, namespace: &str) {
 /// left after a short wait is removed at the next start.
 pub(crate) fn remove_base(version: Version, base: &Path) {
     for _ in 0..REMOVE_ROUNDS {
-        for run in fs::read_dir(base).into_iter().flatten().flatten() {
-            if run.path().is_dir() {
-                let run = Hierarchy { version, dir: run.path() };
-                run.kill();
-                let _ = fs::remove_dir(&run.dir);
-            }
+        for group in groups_in(base) {
+            // The group of all guests of others has groups of its own.
+            groups_in(&group).into_iter().for_each(|run| end(version, run));
+            end(version, group);
         }
         if fs::remove_dir(base).is_ok() || !base.exists() {
             return;
         }
         std::thread::sleep(REMOVE_EVERY);
     }
+}
+
+fn groups_in(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
+}
+
+fn end(version: Version, dir: PathBuf) {
+    let group = Hierarchy { version, dir };
+    group.kill();
+    let _ = fs::remove_dir(&group.dir);
 }
 
 #[cfg(test)]

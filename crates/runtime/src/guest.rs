@@ -4,6 +4,7 @@
 //! lie on disk (`library`) and how limits are enforced (`cage`, `sandbox`).
 
 use crate::failure::Failure;
+use crate::share::Whose;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
@@ -102,6 +103,9 @@ pub struct Limits {
     pub processes: u32,
     /// Size of each file that it writes, where that is less than the setting for all guests.
     pub file_bytes: Option<u64>,
+    /// On whose account: guests of others share what is given to them.
+    #[serde(default)]
+    pub whose: Whose,
 }
 
 impl Limits {
@@ -129,6 +133,7 @@ impl Limits {
             output_bytes: 1 << 20,
             processes: 16,
             file_bytes: None,
+            whose: Whose::Own,
         }
     }
 }

@@ -51,7 +51,22 @@ pub(crate) fn layers(cgroups: &Cgroups) -> Vec<Layer> {
         },
         grouped("memory", cgroups.memory()),
         grouped("processes", cgroups.pids()),
+        together(cgroups),
     ]
+}
+
+/// All of them or it is missing: a share of the processor is what no other layer gives.
+fn together(cgroups: &Cgroups) -> Layer {
+    let name = "guests_of_others_together";
+    let (presence, detail) = match cgroups.cpu() {
+        Some(Version::V1) => (Presence::Enforced, "control groups, version 1"),
+        Some(Version::V2) => (Presence::Enforced, "control group, version 2"),
+        None => (
+            Presence::Missing,
+            "no writable control group: a share of the processor is not enforced, and other caps hold for each run alone",
+        ),
+    };
+    Layer { name, presence, detail: detail.to_owned() }
 }
 
 fn seccomp() -> Layer {

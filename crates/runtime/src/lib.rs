@@ -38,6 +38,7 @@ mod runtime;
 mod sandbox;
 mod service;
 mod settings;
+mod share;
 mod spawner;
 
 pub use cancel::Cancel;
@@ -48,3 +49,4 @@ pub use log::{Line, Lines};
 pub use runtime::Runtime;
 pub use service::{Status, Stopped};
 pub use settings::{Confinement, RestartPolicy, Settings};
+pub use share::{Share, Whose};

@@ -16,6 +16,7 @@ use crate::log_file::{LogFile, LogWriter};
 use crate::runner::Runners;
 use crate::service::{Service, Status, Stop, Stopped};
 use crate::settings::{Confinement, Settings};
+use crate::share::Share;
 use crate::spawner::Spawner;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -87,6 +88,13 @@ impl Runtime {
     #[must_use]
     pub fn layers(&self) -> Vec<Layer> {
         layers::layers(&self.shared.cgroups)
+    }
+
+    /// Bounds what all guests of others use together, from now on. Where this machine has no control groups it bounds nothing;
+    /// [`Runtime::layers`] says so.
+    pub fn share(&self, share: Share) -> Result<(), Failure> {
+        let why = |error| Failure::launch(format!("bound the guests of others together: {error}"));
+        self.shared.cgroups.share(&share).map_err(why)
     }
 
     /// The interpreter that runs a language here.

@@ -42,15 +42,18 @@ pub(crate) struct Setting {
     /// Seconds of processor time that each run of a borrower's code may take.
     #[arg(long)]
     cpu_s: Option<u32>,
-    /// Bytes of memory of such a run.
+    /// Bytes of memory of all borrowers' code together.
     #[arg(long)]
     memory_bytes: Option<u64>,
     /// Bytes of each file that it writes.
     #[arg(long)]
     file_bytes: Option<u64>,
-    /// Its processes.
+    /// Processes of all borrowers' code together.
     #[arg(long)]
     processes: Option<u32>,
+    /// Percent of one core that all borrowers' code may take together.
+    #[arg(long)]
+    cpu_percent: Option<u32>,
     /// Offer it: what who books it may do, such as read or plugin_action:call; may be repeated.
     #[arg(long = "offer")]
     rights: Vec<String>,
@@ -96,6 +99,7 @@ impl Setting {
             memory_bytes: self.memory_bytes,
             file_bytes: self.file_bytes,
             processes: self.processes,
+            cpu_percent: self.cpu_percent,
         };
         let (rights, projects, max_hours) = (self.rights, self.projects, self.max_hours);
         let offer = (!rights.is_empty()).then_some(Offering { rights, projects, max_hours });

@@ -4,11 +4,15 @@
 
 use crate::audit::Entry;
 use crate::events::NewEvent;
-use crate::sql::{Reader, Row, Statement, first, json};
+use crate::sql::{Reader, Row, Statement, all, first, json};
 use crate::{Error, Tx, boards};
 use model::contribution::Contribution;
 use model::{BoardId, Timestamp, UserId};
 use serde_json::json;
+use std::collections::HashMap;
+
+/// Most offered boards that are looked at together.
+pub const MAX_OFFERED: u32 = 20_000;
 
 /// What is given of a board.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +37,19 @@ pub async fn of<'e>(
 ) -> Result<Option<ContributionRow>, Error> {
     let text = "SELECT board, said, giver, updated_at FROM contributions WHERE board = $1";
     first(from, Statement::new("read a contribution", text).bind(board), read).await
+}
+
+/// What is said of each board that is offered, for [`MAX_OFFERED`] of them.
+///
+/// # Errors
+/// The database failed.
+pub async fn offered<'e>(
+    from: impl Reader<'e>,
+) -> Result<HashMap<BoardId, ContributionRow>, Error> {
+    let text = "SELECT board, said, giver, updated_at FROM contributions WHERE offered = 1 ORDER BY board LIMIT $1";
+    let statement = Statement::new("list what is offered", text).bind(MAX_OFFERED);
+    let rows = all(from, statement, read).await?;
+    Ok(rows.into_iter().map(|row| (row.board, row)).collect())
 }
 
 /// Says what is given of a board.

@@ -138,6 +138,20 @@ pub async fn list_for_board<'e>(
     list(from, "i.board", board.uuid()).await
 }
 
+/// The plugins that borrowers put on a board, and what each does when it starts.
+///
+/// # Errors
+/// The database failed.
+pub async fn lent_on<'e>(
+    from: impl Reader<'e>,
+    board: BoardId,
+) -> Result<Vec<(PluginId, OnBoot)>, Error> {
+    let text = "SELECT plugin, on_boot FROM injections WHERE board = $1 AND delegation IS NOT NULL \
+                AND state <> 'removing' ORDER BY plugin LIMIT $2";
+    let statement = Statement::new("list plugins of borrowers", text).bind(board).bind(MAX_LIST);
+    all(from, statement, |row| Ok((row.parse("plugin")?, row.parse("on_boot")?))).await
+}
+
 /// Where a plugin is.
 ///
 /// # Errors

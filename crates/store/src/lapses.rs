@@ -3,7 +3,7 @@
 //! Invariant: whatever somebody did by a delegation names it; what the project's own people do names none, and takes over
 //! what a borrower did before. Ending what has lapsed is the cloud's.
 
-use crate::sql::{Reader, Row, Statement, all};
+use crate::sql::{Reader, Row, Statement, all, one};
 use crate::{Error, Tx};
 use model::contribution::Contribution;
 use model::{BoardId, DelegationId, OperationId, PluginId, ServiceId, Timestamp};
@@ -112,6 +112,20 @@ pub async fn lapsed<'e>(from: impl Reader<'e>, now: Timestamp) -> Result<Vec<Lap
     );
     statement.push_bind(now).push(" LIMIT ").push_bind(BATCH);
     all(from, statement, read).await
+}
+
+/// When the next of the delegations ends that are not over.
+///
+/// # Errors
+/// The database failed.
+pub async fn next_end<'e>(
+    from: impl Reader<'e>,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Error> {
+    let text =
+        "SELECT MIN(ends_at) AS next FROM delegations WHERE revoked_at IS NULL AND ends_at > $1";
+    let statement = Statement::new("look for the next end", text).bind(now);
+    one(from, statement, "delegation", |row| row.time_optional("next")).await
 }
 
 /// What rests on delegations of boards that are lent in their hours only, with what is said of those.

@@ -23,6 +23,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (15, include_str!("../migrations/sqlite/0015_transfers.sql")),
     (16, include_str!("../migrations/sqlite/0016_givers.sql")),
     (17, include_str!("../migrations/sqlite/0017_recordings.sql")),
+    (18, include_str!("../migrations/sqlite/0018_ends.sql")),
 ];
 
 const LEDGER: &str =

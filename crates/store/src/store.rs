@@ -272,6 +272,12 @@ impl Store {
         self.0.rights.clone()
     }
 
+    /// Changes after each commit that touched what decisions by delegations rest on: those, hours, and who is in which fleet.
+    #[must_use]
+    pub fn watch_lent(&self) -> watch::Receiver<u64> {
+        self.0.lent.changes()
+    }
+
     /// The boards whose epochs are raised from now on, commit by commit. Who is more than 256 commits behind misses some.
     #[must_use]
     pub fn watch_voided(&self) -> broadcast::Receiver<Arc<[(BoardId, u32)]>> {

@@ -4,6 +4,7 @@
 //! a board that changes hands (`boards::transfer`).
 
 use crate::audit::Entry;
+use crate::boards::{self, BoardRow};
 use crate::events::NewEvent;
 use crate::sql::{Reader, Row, Statement, all, one};
 use crate::{Error, Page, Tx};
@@ -31,6 +32,34 @@ pub struct TransferRow {
     pub offered_at: Timestamp,
     /// Until when it can be taken.
     pub expires_at: Timestamp,
+}
+
+/// A board that went to another project.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Done {
+    /// As it is there.
+    pub board: BoardRow,
+    /// The project that had it.
+    pub giver: ProjectId,
+    /// Who took it, or gave it where nobody else had to.
+    pub by: UserId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Gives a board away, if its project still has it.
+///
+/// # Errors
+/// That project has it not, or it cannot be given (`boards::transfer`).
+pub async fn give(
+    tx: &mut Tx,
+    board: BoardId,
+    (giver, receiver): (&ProjectId, &ProjectId),
+    by: &UserId,
+) -> Result<Done, Error> {
+    boards::by_id(&mut *tx, Some(giver), board).await?;
+    let board = boards::transfer(tx, board, receiver, by).await?;
+    Ok(Done { board, giver: giver.clone(), by: by.clone(), at: tx.now() })
 }
 
 const SELECT: &str = "SELECT t.id, t.board, b.name AS board_name, t.giver, t.receiver, t.offered_by, t.offered_at, t.expires_at \

@@ -195,6 +195,8 @@ CREATE INDEX delegations_by_delegated ON delegations (delegated, resource) WHERE
 
 CREATE INDEX delegations_by_delegator ON delegations (delegator) WHERE revoked_at IS NULL;
 
+CREATE INDEX delegations_by_end ON delegations (ends_at) WHERE revoked_at IS NULL;
+
 CREATE INDEX delegations_by_parent ON delegations (parent);
 
 CREATE INDEX delegations_by_project ON delegations (project, id);

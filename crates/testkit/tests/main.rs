@@ -13,6 +13,7 @@ mod events;
 mod identity;
 mod keys;
 mod legacy;
+mod lending;
 mod liveness;
 mod operations;
 mod packages;

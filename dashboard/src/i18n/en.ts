@@ -307,7 +307,7 @@ export const en = {
     spansHint: 'One a line: mon-fri 08:00-18:00, sat,sun 00:00-24:00, daily 22:00-06:00',
     badHours: (line: string) => `“${line}” is not hours such as mon-fri 08:00-18:00`,
     caps: 'How much of it', capsHint: 'For each run of code that a borrower brings. Empty leaves it to the board.', memory: 'Memory in MiB', cpu: 'Seconds of processor',
-    file: 'Largest file in MiB', fileSize: 'Largest file', processes: 'Processes', unbound: 'as the board allows',
+    file: 'Largest file in MiB', fileSize: 'Largest file', processes: 'Processes', share: 'Percent of one core, all together', unbound: 'as the board allows',
     offer: 'Who may book it', offerHint: 'They book it for themselves, exclusively, and within the hours. You can take each booking back.', to: 'Who',
     toWords: { nobody: 'Nobody', some: 'People of some projects', all: 'Everybody of this cloud' }, ofProjects: (names: string) => `People of ${names}`,
     projects: 'Ids of the projects', projectsHint: 'Apart by spaces', maxHours: 'Hours of one booking at most', saved: 'What is given was changed',

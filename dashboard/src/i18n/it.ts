@@ -317,7 +317,7 @@ export const it: Dictionary = {
     spansHint: 'Uno per riga: mon-fri 08:00-18:00, sat,sun 00:00-24:00, daily 22:00-06:00',
     badHours: (line) => `“${line}” non è un orario come mon-fri 08:00-18:00`,
     caps: 'Quanto', capsHint: 'Per ogni esecuzione di codice portato da chi la ha in prestito. Vuoto: decide la board.', memory: 'Memoria in MiB', cpu: 'Secondi di processore',
-    file: 'File più grande in MiB', fileSize: 'File più grande', processes: 'Processi', unbound: 'quanto permette la board',
+    file: 'File più grande in MiB', fileSize: 'File più grande', processes: 'Processi', share: 'Percento di un core, tutti insieme', unbound: 'quanto permette la board',
     offer: 'Chi può prenotarla', offerHint: 'La prenota per sé, da solo, e negli orari. Ogni prenotazione si può riprendere.', to: 'Chi',
     toWords: { nobody: 'Nessuno', some: 'Persone di alcuni progetti', all: 'Tutti in questo cloud' }, ofProjects: (names) => `Persone di ${names}`,
     projects: 'Id dei progetti', projectsHint: 'Separati da spazi', maxHours: 'Ore di una prenotazione al massimo', saved: 'Quello che si dà è cambiato',

@@ -40,20 +40,19 @@ impl Basis {
 pub struct Key(pub String);
 
 impl Caller {
-    /// Refuses at once who could not do this with anything, not even in the own project.
-    ///
-    /// # Errors
-    /// The roles do not reach so deep.
-    pub fn new(grant: Arc<Grant>, action: Action) -> Result<Self, Error> {
-        let caller = Self { grant, action, key: None, only: None };
-        caller.may(&caller.grant.principal.project, "project")?;
-        Ok(caller)
+    /// Somebody who has asked for nothing yet. Whether they may is asked of the thing they name: of their roles, and of the
+    /// delegations that reach it.
+    #[must_use]
+    pub fn new(grant: Arc<Grant>, action: Action) -> Self {
+        Self { grant, action, key: None, only: None }
     }
 
-    /// One whose roles may not reach so deep: what they ask for is about one board, and [`crate::app::boards::get`] asks the
-    /// roles and the delegations that reach it.
-    pub(crate) fn about_a_board(grant: Arc<Grant>, action: Action) -> Self {
-        Self { grant, action, key: None, only: None }
+    /// Whether the roles reach so deep in the own project; where they do not, only what is lent does.
+    ///
+    /// # Errors
+    /// They do not.
+    pub fn may_at_home(&self) -> Result<(), Error> {
+        self.may(self.project(), "project")
     }
 
     /// The same caller, whose request has a key.

@@ -19,7 +19,8 @@ use uuid::Uuid;
 /// There is none that the caller may see, or may do this with.
 pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<BoardRow, Error> {
     let board = reachable(cloud, caller, ident).await?;
-    basis(&cloud.store, caller, (&board, None), "board", cloud.now()).await?;
+    let whole = (board.id, &board.project, None);
+    basis(&cloud.store, caller, whole, "board", cloud.now()).await?;
     Ok(board)
 }
 
@@ -29,17 +30,6 @@ pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<BoardRow
 /// # Errors
 /// It may not, or for this caller there is no such thing.
 pub(super) async fn basis<'e>(
-    from: impl Reader<'e>,
-    caller: &Caller,
-    (board, part): (&BoardRow, Option<Part>),
-    what: &'static str,
-    now: Timestamp,
-) -> Result<Basis, Error> {
-    basis_of(from, caller, (board.id, &board.project, part), what, now).await
-}
-
-/// The same of a board of which only this is known.
-pub(super) async fn basis_of<'e>(
     from: impl Reader<'e>,
     caller: &Caller,
     (board, project, part): (BoardId, &ProjectId, Option<Part>),
@@ -123,7 +113,7 @@ pub async fn list(
         None => None,
     };
     let plugin = match &filter.plugin {
-        Some(ident) => Some(super::plugins::get(cloud, caller, ident).await?.id),
+        Some(ident) => Some(super::plugins::seen(cloud, caller, ident).await?.id),
         None => None,
     };
     let service = match &filter.service {

@@ -1,13 +1,15 @@
 //! Contributions: what its owner gives of a board, and who may book it.
 
 use crate::app::access::Caller;
-use crate::app::{Error, boards, delegations};
+use crate::app::{Error, boards, delegations, injections};
 use crate::cloud::Cloud;
 use api::contributions::{New, Offering};
 use model::access::{Action, Decision, decide};
 use model::contribution::{Contribution, MAX_BOOKING_H, Offer};
 use model::{BoardId, Invalid, ProjectId};
-use rpc::plugin::Limits;
+use rpc::plugin::{Limits, Together};
+use store::Tx;
+use store::boards::BoardRow;
 use store::contributions::{self, ContributionRow};
 
 /// What is given of a board, if anything is said about it.
@@ -37,10 +39,32 @@ pub async fn put(
     let board = boards::get(cloud, caller, board).await?;
     let said = checked(caller, &board.project, new, known)?;
     let by = caller.principal().user.clone();
+    let id = board.id;
     let row = cloud.store.write(move |tx| {
-        Box::pin(async move { contributions::put(tx, board.id, &said, &by).await })
+        Box::pin(async move {
+            let before = contributions::of(&mut *tx, board.id).await?;
+            let row = contributions::put(tx, board.id, &said, &by).await?;
+            bind(tx, &board, before, Some(&row.said)).await?;
+            Ok(row)
+        })
     });
-    Ok(row.await?)
+    let row = row.await?;
+    cloud.boards.ring(id);
+    Ok(row)
+}
+
+/// New caps hold for what borrowers have on the board already.
+async fn bind(
+    tx: &mut Tx,
+    board: &BoardRow,
+    before: Option<ContributionRow>,
+    said: Option<&Contribution>,
+) -> Result<(), store::Error> {
+    let old = before.map(|row| row.said.caps);
+    if old == said.map(|said| said.caps) {
+        return Ok(());
+    }
+    injections::bind_anew(tx, board, said).await
 }
 
 /// Says nothing any more.
@@ -49,10 +73,17 @@ pub async fn put(
 /// There is no such board, or nothing was said.
 pub async fn delete(cloud: &Cloud, caller: &Caller, board: &str) -> Result<(), Error> {
     let board = boards::get(cloud, caller, board).await?;
-    let done = cloud
-        .store
-        .write(move |tx| Box::pin(async move { contributions::delete(tx, board.id).await }));
-    Ok(done.await?)
+    let id = board.id;
+    let done = cloud.store.write(move |tx| {
+        Box::pin(async move {
+            let before = contributions::of(&mut *tx, board.id).await?;
+            contributions::delete(tx, board.id).await?;
+            bind(tx, &board, before, None).await
+        })
+    });
+    done.await?;
+    cloud.boards.ring(id);
+    Ok(())
 }
 
 /// With the rights of the offer spelled out: those that the caller has in the board's project.
@@ -62,6 +93,7 @@ pub(super) fn checked(
     new: New,
     known: &[Action],
 ) -> Result<Contribution, Error> {
+    new.caps.check()?;
     let offer = match new.offer {
         Some(Offering { rights, projects, max_hours }) => {
             if !(1..=MAX_BOOKING_H).contains(&max_hours) {
@@ -88,6 +120,11 @@ pub(super) fn within(own: Limits, said: &Contribution) -> Limits {
         memory_bytes: least(own.memory_bytes, caps.memory_bytes),
         processes: least(own.processes, caps.processes),
         file_bytes: least(own.file_bytes, caps.file_bytes),
+        together: Some(Together {
+            cpu_percent: caps.cpu_percent,
+            memory_bytes: caps.memory_bytes,
+            processes: caps.processes,
+        }),
         ..own
     }
 }

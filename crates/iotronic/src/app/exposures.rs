@@ -57,7 +57,8 @@ async fn both(
     let board = boards::reachable(cloud, caller, board).await?;
     let service = services::of_board(cloud, caller, &board, service).await;
     let part = service.as_ref().ok().map(|service| Part::Service(service.id));
-    boards::basis(&cloud.store, caller, (&board, part), "board", cloud.now()).await?;
+    boards::basis(&cloud.store, caller, (board.id, &board.project, part), "board", cloud.now())
+        .await?;
     let service = service?;
     if board.project != service.project {
         let text = "board and service belong to different projects; make a service in the board's";

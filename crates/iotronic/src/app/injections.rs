@@ -1,11 +1,12 @@
 //! Injections: plugins on boards, and what they do there.
 
 use crate::app::access::{Basis, Caller};
-use crate::app::operations::{Order, command, given, submit, submit_part};
+use crate::app::operations::{Order, command, given, submit, submit_on};
 use crate::app::{Error, boards, contributions, devices, plugins, requests};
 use crate::cloud::Cloud;
 use api::plugins::{InjectMany, Run, Status};
 use model::access::Action;
+use model::contribution::Contribution;
 use model::delegation::Part;
 use model::label::Selector;
 use model::plugin::{InjectionState, Mode, OnBoot};
@@ -82,7 +83,8 @@ async fn on_board(
     let board = boards::reachable(cloud, caller, board).await?;
     let found = there(cloud, &board, plugin).await?;
     let part = found.as_ref().and_then(|(row, _)| part(&board, row));
-    boards::basis(&cloud.store, caller, (&board, part), "board", cloud.now()).await?;
+    boards::basis(&cloud.store, caller, (board.id, &board.project, part), "board", cloud.now())
+        .await?;
     match found {
         Some((plugin, injection)) => Ok(OnBoard { board, plugin, injection, part }),
         None => {
@@ -261,13 +263,38 @@ async fn put(
     let mut inject = brought.inject.clone();
     let there = (board.id, inject.plugin.uuid);
     injections::put(tx, there.0, there.1, inject.on_boot).await?;
-    if order.delegation(tx, board.id, &board.project).await?.is_some()
+    let ground = order.ground(tx, board.id).await?;
+    if ground.is_lent()
         && let Some(row) = store::contributions::of(&mut *tx, board.id).await?
     {
         inject.plugin.limits = contributions::within(inject.plugin.limits, &row.said);
     }
     lapses::plugin_rests_on(tx, there, lent).await?;
-    submit_part(tx, order, board, &Call::PluginInject(Box::new(inject)), main).await
+    submit_on(tx, order, ground, &Call::PluginInject(Box::new(inject)), main).await
+}
+
+/// Gives every plugin that a borrower put on a board its limits anew, by what is said of the board now. It rests on what it
+/// rested on; a newer source comes along.
+///
+/// # Errors
+/// The board has too many open commands, or the database failed.
+pub(super) async fn bind_anew(
+    tx: &mut Tx,
+    board: &BoardRow,
+    said: Option<&Contribution>,
+) -> Result<(), store::Error> {
+    let order = Order::of_the_cloud();
+    for (plugin, on_boot) in injections::lent_on(&mut *tx, board.id).await? {
+        let row = store::plugins::by_id(&mut *tx, None, plugin).await?;
+        let (source, revision) = store::plugins::source(&mut *tx, plugin).await?;
+        let mut inject = described(row, source, revision, on_boot)?;
+        if let Some(said) = said {
+            inject.plugin.limits = contributions::within(inject.plugin.limits, said);
+        }
+        injections::put(tx, board.id, plugin, on_boot).await?;
+        submit(tx, &order, board, &Call::PluginInject(Box::new(inject))).await?;
+    }
+    Ok(())
 }
 
 /// Takes a plugin off a board.

@@ -1,5 +1,5 @@
 //! Lapses: what rested on a delegation ends with it, within [`PERIOD`] of its time or of the board's hours, and at once when it is
-//! revoked.
+//! revoked. Nothing is looked for before the next end, the next minute (hours end with one), or a change of what is lent.
 //!
 //! Terminals and streams look after themselves ([`crate::app::standing`]); here is what stands in the store: open operations
 //! are withdrawn, enabled services closed, plugins that a borrower put on a board taken off and those that one started
@@ -15,31 +15,59 @@ use std::collections::HashMap;
 use std::time::Duration;
 use store::lapses::{self, Lapsed};
 use store::{Tx, boards};
+use tokio::time::sleep;
 
 /// How late the end of a delegation may be noticed.
 const PERIOD: Duration = Duration::from_millis(500);
 /// After this the same thing is asked to end again.
 const PATIENCE: Duration = Duration::from_secs(30);
+const MINUTE: i64 = 60_000_000;
 
 /// Looks for lapsed things as long as the cloud runs.
 pub async fn watch(cloud: Cloud) {
-    let mut rights = cloud.store.watch_rights();
-    let mut period = tokio::time::interval(PERIOD);
+    let mut lent = cloud.store.watch_lent();
     let mut told = HashMap::new();
     loop {
-        tokio::select! {
-            _ = period.tick() => {}
-            Ok(()) = rights.changed() => {}
+        lent.borrow_and_update();
+        let now = cloud.now();
+        let until = match cut(&cloud, &mut told, now).await {
+            // What was told to end may just be about to begin.
+            Ok(()) if !told.is_empty() => now.after(PERIOD),
+            Ok(()) => next(&cloud, now).await,
+            Err(error) => {
+                tracing::error!(%error, "what rested on delegations that are over could not be ended");
+                now.after(PERIOD)
+            }
+        };
+        while cloud.now() < until {
+            tokio::select! {
+                Ok(()) = lent.changed() => break,
+                // The clock may be set.
+                () = sleep(PERIOD) => {}
+            }
         }
-        if let Err(error) = cut(&cloud, &mut told).await {
-            tracing::error!(%error, "what rested on delegations that are over could not be ended");
+    }
+}
+
+/// When something may lapse next, if nothing is changed before.
+async fn next(cloud: &Cloud, now: Timestamp) -> Timestamp {
+    let into_minute = now.micros().rem_euclid(MINUTE);
+    let minute = Timestamp::from_micros(now.micros().saturating_add(MINUTE - into_minute));
+    match lapses::next_end(&cloud.store, now).await {
+        Ok(end) => end.map_or(minute, |end| end.min(minute)),
+        Err(error) => {
+            tracing::error!(%error, "it cannot be told when the next delegation ends");
+            now.after(PERIOD)
         }
     }
 }
 
 /// Ends what has lapsed, but for what was told so a moment ago.
-async fn cut(cloud: &Cloud, told: &mut HashMap<Lapsed, Timestamp>) -> Result<(), Error> {
-    let now = cloud.now();
+async fn cut(
+    cloud: &Cloud,
+    told: &mut HashMap<Lapsed, Timestamp>,
+    now: Timestamp,
+) -> Result<(), Error> {
     let mut lapsed = lapses::lapsed(&cloud.store, now).await?;
     let in_hours = lapses::in_hours(&cloud.store).await?.into_iter();
     lapsed.extend(in_hours.filter(|(_, said)| !said.is_open(now)).map(|(thing, _)| thing));

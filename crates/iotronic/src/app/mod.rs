@@ -24,6 +24,7 @@ pub mod lapses;
 pub mod load;
 pub mod looks;
 pub mod names;
+pub mod offers;
 pub mod operations;
 pub mod parking;
 pub mod plugins;

@@ -100,18 +100,21 @@ impl Order {
         self.by.as_ref().map(|caller| &caller.principal().user)
     }
 
-    /// By which delegation it may be given for a board, if by one.
-    pub(super) async fn delegation(
-        &self,
-        tx: &mut Tx,
-        board: BoardId,
-        project: &ProjectId,
-    ) -> Result<Option<DelegationId>, store::Error> {
-        let Some(caller) = &self.by else { return Ok(None) };
+    /// On what it rests that it may be given for a board, which may have been given up or moved since it was read.
+    ///
+    /// # Errors
+    /// The board is given up, or it may not.
+    pub(super) async fn ground(&self, tx: &mut Tx, board: BoardId) -> Result<Ground, store::Error> {
+        let (project, status) = boards::standing(&mut *tx, board).await?;
+        if status == Status::Decommissioned {
+            let text = "the board is decommissioned; claim a new one";
+            return Err(store::Error::Conflict(text.into()));
+        }
+        let Some(caller) = &self.by else { return Ok(Ground { board, project, delegation: None }) };
         let now = tx.now();
-        let of_board = (board, project, self.part);
-        let basis = super::boards::basis_of(tx, caller, of_board, "board", now).await;
-        Ok(basis.map_err(|_| store::Error::NotFound { what: "board" })?.delegation())
+        let basis = super::boards::basis(tx, caller, (board, &project, self.part), "board", now);
+        let basis = basis.await.map_err(|_| store::Error::NotFound { what: "board" })?;
+        Ok(Ground { board, project, delegation: basis.delegation() })
     }
 
     /// For a request that gives several commands, whose answer is none of them.
@@ -157,16 +160,40 @@ pub(super) async fn submit_part(
     call: &Call,
     main: Option<OperationId>,
 ) -> Result<OperationRow, store::Error> {
-    // It may have been given up or moved since it was read.
-    let (project, status) = boards::standing(&mut *tx, board.id).await?;
-    if status == Status::Decommissioned {
-        return Err(store::Error::Conflict("the board is decommissioned; claim a new one".into()));
+    let ground = order.ground(tx, board.id).await?;
+    submit_on(tx, order, ground, call, main).await
+}
+
+/// A board as it stands in the transaction, and on what it rests that an order may be given for it.
+pub(super) struct Ground {
+    board: BoardId,
+    project: ProjectId,
+    delegation: Option<DelegationId>,
+}
+
+impl Ground {
+    /// Whether the order is a borrower's.
+    pub(super) fn is_lent(&self) -> bool {
+        self.delegation.is_some()
     }
-    let delegation = order.delegation(tx, board.id, &project).await?;
+}
+
+/// The same, where it was asked already whether the order may be given.
+///
+/// # Errors
+/// The board has too many open commands, or the database failed.
+pub(super) async fn submit_on(
+    tx: &mut Tx,
+    order: &Order,
+    ground: Ground,
+    call: &Call,
+    main: Option<OperationId>,
+) -> Result<OperationRow, store::Error> {
+    let Ground { board, project, delegation } = ground;
     let new = NewOperation {
         id: OperationId::new(),
         project,
-        board: board.id,
+        board,
         method: call.method().word().to_owned(),
         arguments: Value::Array(call.arguments()),
         idempotent: call.method().nature() != Nature::Once,
@@ -178,7 +205,9 @@ pub(super) async fn submit_part(
         delegation,
     };
     let row = operations::submit(tx, new).await?;
-    lapses::note(tx, board.id, call, delegation).await?;
+    if order.by.is_some() {
+        lapses::note(tx, board, call, delegation).await?;
+    }
     if let (Some(Key(key)), Some(user)) = (&order.key, order.user()) {
         let body = json!(view(row.clone())).to_string();
         idempotency::finish(tx, key, user, 202, &body).await?;
@@ -309,7 +338,7 @@ pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<Operatio
             if board.project != row.project {
                 return Err(store::Error::NotFound { what: "operation" }.into());
             }
-            let subject = (&board, row.subject.as_ref().and_then(part));
+            let subject = (board.id, &board.project, row.subject.as_ref().and_then(part));
             let now = cloud.now();
             super::boards::basis(&cloud.store, caller, subject, "operation", now).await?;
             Ok(row)

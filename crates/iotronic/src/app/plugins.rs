@@ -7,6 +7,7 @@ use crate::app::fleets::fresh;
 use crate::app::{Error, delegations};
 use crate::cloud::Cloud;
 use api::plugins::{Change, Limits, New};
+use model::access::Action;
 use model::delegation::{Resource, Target};
 use model::plugin::{MAX_SOURCE, MAX_VALUE, Visibility};
 use model::{Invalid, PluginId, Timestamp};
@@ -15,6 +16,9 @@ use store::boards::BoardRow;
 use store::plugins::{self, Filter, NewPlugin, PluginChange, PluginRow};
 use store::{Page, Reader};
 use uuid::Uuid;
+
+/// The right to see a plugin.
+const SEE: Action = Action::read("plugin:get_one");
 
 /// Makes a plugin; `extra` is what upstream's clients keep with it.
 ///
@@ -81,6 +85,14 @@ pub async fn get(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<PluginRo
     let plugin = reachable(cloud, caller, ident).await?;
     basis(&cloud.store, caller, &plugin, cloud.now()).await?;
     Ok(plugin)
+}
+
+/// The same for who came for something else, such as the boards on which it is: whoever may see it may ask.
+///
+/// # Errors
+/// There is none that the caller may see.
+pub(super) async fn seen(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<PluginRow, Error> {
+    get(cloud, &caller.clone().about(SEE), ident).await
 }
 
 /// On what it rests that the caller may do what it came for with a plugin. A public one is everybody's.

@@ -32,7 +32,13 @@ pub async fn issue(cloud: &Cloud, caller: &Caller, ident: &str, new: New) -> Res
     for act in acts.iter() {
         let asker = caller.clone().about(act.action());
         // What rests on a delegation ends with it.
-        let basis = boards::basis(&cloud.store, &asker, (&board, None), "board", cloud.now());
+        let basis = boards::basis(
+            &cloud.store,
+            &asker,
+            (board.id, &board.project, None),
+            "board",
+            cloud.now(),
+        );
         if let Basis::Delegation(_, end) = basis.await? {
             life = life.min(issued_at.until(end));
         }

@@ -91,7 +91,7 @@ impl Standing {
             // Without an answer nobody stays in.
             Err(_) => return over(Kind::Internal, "the cloud cannot tell whether you still may"),
         };
-        let caller = Caller::about_a_board(grant, self.caller.action());
+        let caller = Caller::new(grant, self.caller.action());
         match self.basis(&caller).await {
             Ok(Basis::Roles) => Ok(until),
             Ok(Basis::Delegation(_, end)) => Ok(until.min(end)),
@@ -110,6 +110,6 @@ impl Standing {
         if board.status == Status::Decommissioned {
             return Err(store::Error::NotFound { what: "board" }.into());
         }
-        boards::basis(store, caller, (&board, self.part), "board", now).await
+        boards::basis(store, caller, (board.id, &board.project, self.part), "board", now).await
     }
 }

@@ -74,7 +74,14 @@ pub async fn ask(
     from: Option<SocketAddr>,
 ) -> Result<Asked, Error> {
     let board = boards::reachable(cloud, &caller, ident).await?;
-    let basis = boards::basis(&cloud.store, &caller, (&board, None), "board", cloud.now()).await?;
+    let basis = boards::basis(
+        &cloud.store,
+        &caller,
+        (board.id, &board.project, None),
+        "board",
+        cloud.now(),
+    )
+    .await?;
     if board.legacy {
         let text = format!(
             "board {} runs upstream's agent, which has no terminals; expose its SSH service instead",

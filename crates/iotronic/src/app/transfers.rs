@@ -18,7 +18,7 @@ use rpc::Call;
 use std::time::Duration;
 use store::boards::BoardRow;
 use store::injections::{self, InjectionChange};
-use store::transfers::{self, TransferRow};
+use store::transfers::{self, Done, TransferRow};
 use store::{Page, Tx, identity, operations};
 
 /// How long an offer can be accepted.
@@ -29,8 +29,8 @@ const LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 pub enum Given {
     /// It is offered.
     Offered(TransferRow),
-    /// It is in the other project, which was this one's before.
-    Done(Box<BoardRow>, ProjectId),
+    /// It is in the other project.
+    Done(Box<Done>),
 }
 
 /// Gives a board to another project, or offers it where the caller does not administer that one.
@@ -51,8 +51,8 @@ pub async fn give(
     let user = caller.principal().user.clone();
     let giver = board.project.clone();
     if receives(cloud, caller, &to).await? {
-        let row = hand_over(cloud, HandOver { board: board.id, giver: giver.clone(), to, user });
-        return Ok(Given::Done(Box::new(row.await?), giver));
+        let handing = HandOver { board: board.id, giver, to, user };
+        return Ok(Given::Done(Box::new(hand_over(cloud, handing, None).await?)));
     }
     let expires_at = cloud.now().after(LIFE);
     let offer = cloud.store.write(move |tx| {
@@ -113,7 +113,7 @@ pub async fn accept(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<Board
     let user = caller.principal().user.clone();
     let TransferRow { id, board, giver, receiver, .. } = row;
     let handing = HandOver { board, giver, to: receiver, user };
-    hand_over_by(cloud, handing, Some(id)).await
+    Ok(hand_over(cloud, handing, Some(id)).await?.board)
 }
 
 /// Withdraws an offer, or declines it.
@@ -138,16 +138,12 @@ struct HandOver {
     user: UserId,
 }
 
-async fn hand_over(cloud: &Cloud, handing: HandOver) -> Result<BoardRow, Error> {
-    hand_over_by(cloud, handing, None).await
-}
-
-async fn hand_over_by(
+async fn hand_over(
     cloud: &Cloud,
     handing: HandOver,
     offer: Option<TransferId>,
-) -> Result<BoardRow, Error> {
-    let (row, closed) = cloud
+) -> Result<Done, Error> {
+    let (done, closed) = cloud
         .store
         .write(move |tx| {
             Box::pin(async move {
@@ -158,17 +154,18 @@ async fn hand_over_by(
                 let HandOver { board, giver, to, user } = handing;
                 let row = store::boards::by_id(&mut *tx, Some(&giver), board).await?;
                 let closed = empty(tx, &row).await?;
-                let row = store::boards::transfer(tx, board, &to, &user).await?;
-                Ok((row, closed))
+                let done = transfers::give(tx, board, (&giver, &to), &user).await?;
+                Ok((done, closed))
             })
         })
         .await?;
+    let (board, to) = (done.board.id, &done.board.project);
     for service in closed {
-        cloud.ingress.close(row.id, service);
+        cloud.ingress.close(board, service);
     }
-    cloud.boards.ring(row.id);
-    tracing::info!(board = %row.id, to = %row.project, "a board went to another project");
-    Ok(row)
+    cloud.boards.ring(board);
+    tracing::info!(%board, %to, "a board went to another project");
+    Ok(done)
 }
 
 /// Ends all that the giving project does with the board; the services that were open.

@@ -1,29 +1,17 @@
-//! `/v2/offers` and `/v2/bookings`.
+//! `/v2/bookings`.
 
 use crate::app::access::Caller;
 use crate::app::{bookings, delegations};
 use crate::cloud::Cloud;
 use crate::http::answer::Answer;
 use crate::http::delegations::view;
-use crate::http::extract::{Body, Query};
-use crate::http::{page, routes};
-use api::Page;
-use api::bookings::{Booked, New, Which};
-use api::contributions::Offer;
+use crate::http::extract::Body;
+use crate::http::routes;
+use api::bookings::{Booked, New};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-
-/// List the boards that one may book, the nearest first.
-#[utoipa::path(get, path = "/v2/offers", tag = "bookings", operation_id = "offers", params(Which), responses((status = 200, body = Page<Offer>)))]
-pub(crate) async fn offers(
-    caller: Caller,
-    State(cloud): State<Cloud>,
-    Query(which): Query<Which>,
-) -> Answer<Json<Page<Offer>>> {
-    Ok(Json(page::whole(bookings::offers(&cloud, &caller, &which).await?, |offer| offer)))
-}
 
 /// Book boards for a time, by what they can do and where they are: as many as were asked for, or none.
 #[utoipa::path(post, path = "/v2/bookings", tag = "bookings", operation_id = "book", request_body = New, responses((status = 201, body = Booked)))]

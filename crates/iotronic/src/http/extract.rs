@@ -62,22 +62,19 @@ impl FromRequestParts<Cloud> for Caller {
         };
         let (_, grant) = authenticate::who(parts, cloud).await?;
         let key = parts.extensions.get::<Key>().cloned();
-        let caller = match Self::new(Arc::clone(&grant), action) {
-            Err(refused) if refused.kind() == Kind::Forbidden => {
-                let user = &grant.principal.user;
-                let is_lendable = routes::delegable().contains(&action);
-                let borrows = is_lendable && has_any(&cloud.store, user, cloud.now()).await?;
-                if borrows {
-                    Self::about_a_board(grant, action)
-                } else if grant.principal.project.is_nowhere() {
-                    let text = "this token is for no project; sign in to one (scope)";
-                    return Err(Failure::new(Kind::Forbidden, text));
-                } else {
-                    return Err(refused.into());
-                }
+        let caller = Self::new(grant, action);
+        if let Err(refused) = caller.may_at_home() {
+            let user = &caller.principal().user;
+            let is_lendable = routes::delegable().contains(&action);
+            let borrows = is_lendable && has_any(&cloud.store, user, cloud.now()).await?;
+            if !borrows && caller.project().is_nowhere() {
+                let text = "this token is for no project; sign in to one (scope)";
+                return Err(Failure::new(Kind::Forbidden, text));
             }
-            made => made?,
-        };
+            if !borrows {
+                return Err(refused.into());
+            }
+        }
         let Principal { user, project, .. } = caller.principal();
         author::name(ActorKind::User, user.as_str());
         if action.reach == Reach::Read {

@@ -24,6 +24,7 @@ mod load;
 mod logs;
 mod map;
 mod metrics;
+mod offers;
 pub mod openapi;
 mod operations;
 mod page;

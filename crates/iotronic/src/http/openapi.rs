@@ -64,7 +64,7 @@ const TOKEN: &str = "token";
         super::contributions::show,
         super::contributions::put,
         super::contributions::delete,
-        super::bookings::offers,
+        super::offers::list,
         super::bookings::create,
         super::quotas::show,
         super::quotas::change,

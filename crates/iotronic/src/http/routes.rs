@@ -4,7 +4,7 @@
 use crate::cloud::Cloud;
 use crate::http::{
     audit, boards, bookings, claims, contributions, delegations, docs, events, fleets, identity,
-    injections, load, logs, map, metrics, operations, plugins, quotas, recordings, rights,
+    injections, load, logs, map, metrics, offers, operations, plugins, quotas, recordings, rights,
     services, session, system, terminals, transfers, ui, v1, versions,
 };
 use axum::handler::Handler;
@@ -133,7 +133,7 @@ fn things() -> Vec<Route> {
         get(CONTRIBUTION, read("contribution:get_one"), contributions::show),
         put(CONTRIBUTION, own("contribution:put"), contributions::put),
         delete(CONTRIBUTION, own("contribution:delete"), contributions::delete),
-        get(api::bookings::OFFERS, read("offer:get"), bookings::offers),
+        get(api::bookings::OFFERS, read("offer:get"), offers::list),
         post(api::bookings::PATH, read("booking:create"), bookings::create),
         get(QUOTA, read("quota:get_one"), quotas::show),
         patch(QUOTA, operate("quota:update"), quotas::change),

@@ -15,10 +15,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use model::ProjectId;
-use store::boards::BoardRow;
 use store::names::Noun;
-use store::transfers::TransferRow;
+use store::transfers::{Done, TransferRow};
 
 /// Give a board to another project: at once for who administers both, else as an offer that is accepted there.
 #[utoipa::path(
@@ -33,7 +31,7 @@ pub(crate) async fn give(
 ) -> Answer<Response> {
     let (status, mut shown) = match transfers::give(&cloud, &caller, &board, new.project).await? {
         Given::Offered(row) => (StatusCode::CREATED, view(row)),
-        Given::Done(board, from) => (StatusCode::OK, done(*board, from)),
+        Given::Done(done) => (StatusCode::OK, done_view(*done)),
     };
     name(&cloud, std::slice::from_mut(&mut shown)).await?;
     Ok((status, Json(shown)).into_response())
@@ -91,18 +89,18 @@ async fn name(cloud: &Cloud, shown: &mut [Transfer]) -> Answer<()> {
     Ok(())
 }
 
-fn done(board: BoardRow, from: ProjectId) -> Transfer {
+fn done_view(Done { board, giver, by, at }: Done) -> Transfer {
     Transfer {
         id: None,
         board: board.id,
         board_name: board.name,
-        from,
+        from: giver,
         from_name: None,
         to: board.project,
         to_name: None,
-        offered_by: board.owner,
+        offered_by: by,
         offered_by_name: None,
-        offered_at: board.updated_at,
+        offered_at: at,
         expires_at: None,
         state: Stands::Done,
     }

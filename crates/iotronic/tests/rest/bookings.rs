@@ -159,6 +159,8 @@ async fn an_offer_is_had_within_its_bounds_only() {
         json!({ "offer": { "rights": ["board:delete"], "max_hours": 1 } }),
         json!({ "offer": { "rights": ["read"], "max_hours": 0 } }),
         json!({ "caps": { "cpu": 1 } }),
+        json!({ "caps": { "cpu_percent": 0 } }),
+        json!({ "caps": { "cpu_percent": 6401 } }),
     ];
     for said in bad {
         let answer = city.contribute("lamp", said.clone()).await;
@@ -197,7 +199,9 @@ async fn hours_and_caps_bind_every_delegation_and_the_own_project_not_at_all() {
         );
         row.await.unwrap().arguments[0]["limits"].clone()
     };
-    let bound = json!({ "memory_bytes": 64_000_000, "cpu_s": 1, "file_bytes": 1000 });
+    let bound = json!({
+        "memory_bytes": 64_000_000, "cpu_s": 1, "file_bytes": 1000, "together": { "memory_bytes": 64_000_000 }
+    });
     assert_eq!(limits(guest).await, bound);
     let own = json!({ "memory_bytes": 1_000_000_000_u64, "cpu_s": 1 });
     assert_eq!(limits(&city.owner).await, own);
@@ -248,4 +252,60 @@ async fn a_claim_gives_its_boards_a_contribution() {
         "name": "image", "contribution": { "offer": { "rights": ["board:delete"], "max_hours": 4 } }
     });
     city.world.post(&city.owner, "/v2/claims", wrong).await.expect(400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_caps_hold_for_what_borrowers_have_on_the_board_and_for_nothing_else() {
+    let city = City::begin().await;
+    let lamp = machine::board(&city.world, "lamp", obedient()).await;
+    let (world, owner, guest) = (&city.world, &city.owner, &city.guest);
+    let lend = json!({
+        "resource": "board:lamp", "to": guest.user, "rights": ["write"], "until": "2999-01-01T00:00:00Z"
+    });
+    let lent = world.post(owner, "/v2/delegations", lend).await.expect(201);
+    for name in ["theirs", "own"] {
+        let plugin = json!({
+            "name": name, "language": "python", "mode": "async", "source": "x", "limits": { "memory_bytes": 9_000_000 }
+        });
+        world.post(owner, "/v2/plugins", plugin).await.expect(201);
+    }
+    city.contribute("lamp", json!({ "caps": { "memory_bytes": 64_000_000 } })).await.expect(200);
+    world.put(guest, "/v2/boards/lamp/plugins/theirs?wait=10", json!({})).await.expect(200);
+    world.put(owner, "/v2/boards/lamp/plugins/own?wait=10", json!({})).await.expect(200);
+    let injected = async || {
+        let path = "/v2/operations?method=PluginInject&order=asc&limit=100";
+        let list = world.get(owner, path).await.expect(200);
+        let ids = list["items"].as_array().unwrap().iter().map(|it| it["id"].clone());
+        let mut limits = Vec::new();
+        for id in ids {
+            let id = id.as_str().unwrap().parse().unwrap();
+            let row = store::operations::get(&world.cloud().store, None, id).await.unwrap();
+            let plugin = &row.arguments[0];
+            limits.push(json!([plugin["name"], plugin["limits"]]));
+        }
+        limits
+    };
+    assert_eq!(injected().await.len(), 2);
+    let caps = json!({ "caps": { "memory_bytes": 5_000_000, "cpu_percent": 20 } });
+    city.contribute("lamp", caps.clone()).await.expect(200);
+    let told = injected().await;
+    let bound = json!({
+        "memory_bytes": 5_000_000, "together": { "cpu_percent": 20, "memory_bytes": 5_000_000 }
+    });
+    assert_eq!(told.get(2..).unwrap(), [json!(["theirs", bound])]);
+    city.contribute("lamp", caps).await.expect(200);
+    assert_eq!(injected().await.len(), 3, "the same caps again tell nobody anything");
+    world.delete(owner, "/v2/boards/lamp/contribution").await.expect(204);
+    let told = injected().await;
+    assert_eq!(told.get(3..).unwrap(), [json!(["theirs", { "memory_bytes": 9_000_000 }])]);
+    // It rests on what it rested on.
+    let path = format!("/v2/delegations/{}", lent["id"].as_str().unwrap());
+    world.delete(owner, &path).await.expect(200);
+    crate::world::eventually("the borrower's plugin is taken off", async || {
+        let plugins = world.get(owner, "/v2/boards/lamp/plugins").await.expect(200);
+        let items = plugins["items"].as_array().unwrap().clone();
+        if items.len() == 1 && items[0]["name"] == "own" { Ok(()) } else { Err(plugins) }
+    })
+    .await;
+    drop(lamp);
 }

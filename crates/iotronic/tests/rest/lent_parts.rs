@@ -61,6 +61,7 @@ async fn a_lent_plugin_is_seen_and_called_where_it_is_and_the_board_stays_unseen
     let call = "/v2/boards/lamp/plugins/count/call?wait=10";
     assert_eq!(world.post(who, call, json!({})).await.status, 404);
     assert_eq!(world.get(who, "/v2/plugins/count").await.status, 404);
+    assert_eq!(world.get(who, "/v2/boards?plugin=count").await.status, 404);
     let lent = lending.lend("plugin:count", &["all:all"]).await;
     assert_eq!(lent["resource_name"], "count");
     assert_eq!(lending.names("/v2/plugins").await, ["count"]);
@@ -73,6 +74,10 @@ async fn a_lent_plugin_is_seen_and_called_where_it_is_and_the_board_stays_unseen
         assert_eq!(world.get(who, path).await.status, 404, "{path}");
     }
     assert_eq!(lending.names("/v2/boards").await, ["desk"]);
+    assert!(lending.names("/v2/boards?plugin=count").await.is_empty(), "lamp stays unseen");
+    let seen = lending.lend("board:lamp", &["board:get"]).await;
+    assert_eq!(lending.names("/v2/boards?plugin=count").await, ["lamp"]);
+    lending.revoke(&seen).await;
     let update = world.patch(who, "/v2/plugins/count", json!({ "source": "y" })).await;
     assert_eq!(update.status, 403, "what is lent is not changed: {}", update.text);
     let removed = world.delete(who, "/v2/boards/lamp/plugins/count").await;

@@ -68,6 +68,11 @@ async fn a_board_is_offered_and_arrives_empty_with_no_right_of_the_old_project()
     let borrower = world.somebody(&receiver.project, Role::UserIot).await;
     giving.lend("board:lamp", &borrower).await;
     giving.lend("fleet:north", &borrower).await;
+    let (cloud, at) = (world.cloud(), world.cloud().now());
+    store::load::append(&cloud.store, lamp.id, &model::facts::Load::default(), at);
+    cloud.store.flush().await.unwrap();
+    let load = world.get(owner, "/v2/boards/lamp/load").await.expect(200);
+    assert!(!load["items"].as_array().unwrap().is_empty(), "{load}");
     let epoch = store::boards::by_id(&world.cloud().store, None, lamp.id).await.unwrap();
     let offer = giving.give(owner).await.expect(201);
     assert_eq!(offer["state"], "offered");
@@ -84,6 +89,8 @@ async fn a_board_is_offered_and_arrives_empty_with_no_right_of_the_old_project()
     assert_eq!(board["project"], json!(receiver.project));
     assert_eq!(board["owner"], json!(receiver.user));
     assert_eq!(board["fleet"], Value::Null);
+    let load = world.get(receiver, "/v2/boards/lamp/load").await.expect(200);
+    assert_eq!(load["items"], json!([]), "what it reported before is not theirs");
     assert_eq!(giving.accept(receiver, &offer).await.status, 404, "an offer is good once");
     assert_eq!(world.get(owner, "/v2/boards/lamp").await.status, 404);
     assert_eq!(world.get(&borrower, "/v2/boards/lamp").await.status, 200, "by their role now");
@@ -137,6 +144,8 @@ async fn who_administers_both_projects_gives_a_board_at_once_and_others_cannot()
     job.await.unwrap();
     let done = giving.give(owner).await.expect(200);
     assert_eq!((done["state"].as_str(), &done["id"]), (Some("done"), &Value::Null));
+    assert_eq!(done["offered_by"], json!(owner.user));
+    assert!(done["offered_at"].is_string(), "{done}");
     world.get(receiver, "/v2/boards/lamp").await.expect(200);
     giving.world.finish().await;
 }

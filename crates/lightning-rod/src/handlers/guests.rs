@@ -8,7 +8,7 @@ use model::plugin::{Language, MAX_VALUE, Mode, RunState};
 use model::{Kind, PluginId, Timestamp};
 use rpc::Fault;
 use rpc::plugin::Status;
-use runtime::{Failure, Limits};
+use runtime::{Failure, Limits, Share, Whose};
 use std::time::{Duration, SystemTime};
 
 /// Lines of a traceback that go into a fault.
@@ -35,7 +35,18 @@ pub(super) fn limits(base: Limits, row: &Row, board: &settings::Runtime) -> Limi
             .min(MAX_VALUE as u64),
         processes: own.processes.or(board.processes).unwrap_or(base.processes),
         file_bytes: own.file_bytes,
+        whose: if own.together.is_some() { Whose::Lent } else { Whose::Own },
     }
+}
+
+/// What the plugins of all borrowers may use together: of several words the strictest.
+pub(super) fn share<'r>(rows: impl Iterator<Item = &'r Row>) -> Share {
+    let words = rows.filter_map(|row| row.limits.together).map(|word| Share {
+        cpu_percent: word.cpu_percent,
+        memory_bytes: word.memory_bytes,
+        processes: word.processes,
+    });
+    words.fold(Share::default(), Share::and)
 }
 
 pub(super) fn language(language: Language) -> runtime::Language {
@@ -158,6 +169,25 @@ mod tests {
         let base = Limits::for_service(runtime::Language::Python);
         let limits = limits(base, &row(Mode::Async, Default::default()), &board);
         assert_eq!((limits.wall, limits.cpu_seconds), (None, None));
+    }
+
+    #[test]
+    fn of_what_borrowers_may_use_together_the_strictest_word_counts() {
+        let together = |cpu_percent, memory_bytes| {
+            let word = rpc::plugin::Together { cpu_percent, memory_bytes, processes: None };
+            row(Mode::Sync, rpc::plugin::Limits { together: Some(word), ..Default::default() })
+        };
+        let rows = [
+            row(Mode::Sync, Default::default()),
+            together(Some(50), None),
+            together(Some(20), Some(7)),
+            together(None, Some(9)),
+        ];
+        let least = Share { cpu_percent: Some(20), memory_bytes: Some(7), processes: None };
+        assert_eq!(share(rows.iter()), least);
+        let base = Limits::for_call(runtime::Language::Python);
+        let whose = rows.each_ref().map(|row| limits(base.clone(), row, &Default::default()).whose);
+        assert_eq!(whose, [Whose::Own, Whose::Lent, Whose::Lent, Whose::Lent]);
     }
 
     #[test]

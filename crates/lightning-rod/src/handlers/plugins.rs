@@ -4,7 +4,7 @@
 //! the answer leaves. The guests themselves are the `runtime` crate's.
 
 use super::answer;
-use super::guests::{fault, language, limits, stream, timestamp, to_wire};
+use super::guests::{fault, language, limits, share, stream, timestamp, to_wire};
 use crate::plugins::{MAX_PLUGINS, Row, Run as WantedRun, Wanted, boot_id};
 use crate::sensors::Sensors;
 use crate::settings;
@@ -51,6 +51,7 @@ impl Plugins {
 
     /// Starts every plugin that should run, each on its own; failures are logged and shown by their status.
     pub async fn start_wanted(&self) {
+        self.share();
         let boot = boot_id();
         let starts: Vec<_> = self
             .table
@@ -94,6 +95,7 @@ impl Plugins {
         }
         let row = Row::new(&plugin, on_boot, older.as_ref());
         let has_it = older
+            .as_ref()
             .is_some_and(|row| row.revision == plugin.revision && plugin.revision > 0)
             && self.runtime.is_installed(&id.to_string());
         if !has_it {
@@ -105,9 +107,42 @@ impl Plugins {
             };
             self.runtime.install(guest).await.map_err(fault)?;
         }
-        self.table.change(|rows| rows.insert(id, row)).await?;
+        let has_other_limits = older.is_some_and(|older| older.limits != row.limits);
+        self.table.change(|rows| rows.insert(id, row.clone())).await?;
+        self.share();
+        if has_other_limits {
+            self.run_within_new_limits(id, &row).await?;
+        }
         tracing::info!(plugin = %id, name = %plugin.name, revision = plugin.revision, "plugin injected");
         Ok(Value::String(format!("plugin {} injected", plugin.name)))
+    }
+
+    /// What runs goes on within its new limits, from its beginning: a process keeps those that it started with. A call that
+    /// is under way ends within the old ones.
+    async fn run_within_new_limits(&self, plugin: PluginId, row: &Row) -> Result<(), Fault> {
+        let id = plugin.to_string();
+        match self.runtime.stop(&id, GRACE).await {
+            Ok(_) => {}
+            Err(Failure::NotRunning { .. }) => return Ok(()),
+            Err(failure) => return Err(fault(failure)),
+        }
+        // Memory that it held may have kept the new share away.
+        self.share();
+        let last = row.wanted.as_ref().map(|wanted| wanted.parameters.clone());
+        let parameters = last.unwrap_or_else(|| row.parameters.clone());
+        let order = self.order(row, parameters, Limits::for_service);
+        self.runtime.start(&id, order).await.map_err(fault)?;
+        tracing::info!(%plugin, name = %row.name, "plugin started again within new limits");
+        Ok(())
+    }
+
+    /// Bounds what borrowers' plugins use together. What cannot be bounded is told and goes on: the board's record says
+    /// which layers it has.
+    fn share(&self) {
+        let rows = self.table.rows_by_key();
+        if let Err(error) = self.runtime.share(share(rows.iter().map(|(_, row)| row))) {
+            tracing::warn!(%error, "what others may use together is not bounded");
+        }
     }
 
     pub(super) async fn remove(&self, plugin: PluginId) -> Result<Value, Fault> {
@@ -121,6 +156,7 @@ impl Plugins {
             Err(failure) => return Err(fault(failure)),
         }
         self.table.change(|rows| rows.remove(&plugin)).await?;
+        self.share();
         tracing::info!(%plugin, "plugin removed");
         Ok(Value::String("plugin removed".into()))
     }

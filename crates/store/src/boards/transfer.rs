@@ -12,8 +12,8 @@ use model::{BoardId, ProjectId, UserId};
 use serde_json::json;
 
 /// Gives a board to another project. Every delegation of it ends, as do its contribution, its place in a fleet and the claims by
-/// which another machine could become it; what boards honour without the cloud is void. Name, labels, position, key and
-/// history of load go along. What is on the board is the caller's to take off, before.
+/// which another machine could become it; what boards honour without the cloud is void. Name, labels, position and key
+/// go along; what it reported of its load so far does not. What is on the board is the caller's to take off, before.
 ///
 /// # Errors
 /// There is none of this id, it cannot be given in its state, or the receiving project has a board of this name or too many.
@@ -31,13 +31,14 @@ pub async fn transfer(
         "DELETE FROM contributions WHERE board = $1",
         "DELETE FROM transfers WHERE board = $1",
         "DELETE FROM claims WHERE replaces = $1",
+        "DELETE FROM board_load WHERE board = $1",
     ] {
         tx.execute(Statement::new("give a board away", text).bind(id)).await?;
     }
     let statement = Statement::new(
         "give a board away",
         "UPDATE boards SET project = $1, owner = $2, fleet = NULL, updated_at = $3, revision = revision + 1, \
-         rights_epoch = rights_epoch + 1 WHERE id = $4",
+         rights_epoch = rights_epoch + 1, load = NULL, load_at = NULL WHERE id = $4",
     )
     .bind(to)
     .bind(owner)

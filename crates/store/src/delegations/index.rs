@@ -18,6 +18,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::watch;
 
 /// Most delegations that are held; with more of them the database is asked, which takes some hundred microseconds. One
 /// takes about 400 bytes.
@@ -29,6 +30,7 @@ const MAX_PLACES: usize = 20_000;
 pub(crate) struct Index {
     notes: Notes,
     state: RwLock<State>,
+    changes: watch::Sender<u64>,
 }
 
 struct State {
@@ -96,7 +98,7 @@ impl Index {
             hours: HashMap::new(),
             places: HashMap::new(),
         };
-        Self { notes, state: RwLock::new(state) }
+        Self { notes, state: RwLock::new(state), changes: watch::Sender::new(0) }
     }
 
     /// Has everything noted that is written by this connection.
@@ -118,7 +120,19 @@ impl Index {
     /// nobody else sees, so nothing is read in it.
     pub(crate) fn refresh(&self, tx: &mut Tx) {
         let touched = std::mem::take(&mut *self.notes.lock());
-        if touched.is_empty() || self.read().trust == Trust::Off {
+        if !touched.is_empty() {
+            self.read_anew(tx, touched);
+            self.changes.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
+
+    /// Changes after each commit that touched what decisions rest on.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn read_anew(&self, tx: &mut Tx, touched: Touched) {
+        if self.read().trust == Trust::Off {
             return;
         }
         self.write().doubt();

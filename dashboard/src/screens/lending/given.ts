@@ -12,6 +12,8 @@ export interface Given {
   cpu: string;
   file: string;
   processes: string;
+  /** Percent of one core. */
+  share: string;
   offered: 'nobody' | 'some' | 'all';
   /** Names or ids of projects, apart by spaces. */
   projects: string;
@@ -27,6 +29,7 @@ export function givenOf(said: Contribution | undefined, zone: string): Given {
   return {
     hours: said?.hours ? 'some' : 'always', spans: said?.hours?.spans.join('\n') ?? 'mon-fri 08:00-18:00', zone: said?.hours?.zone ?? zone,
     memory: inMib(caps.memory_bytes), cpu: text(caps.cpu_s), file: inMib(caps.file_bytes), processes: text(caps.processes),
+    share: text(caps.cpu_percent),
     offered: !offer ? 'nobody' : (offer.projects ?? []).length > 0 ? 'some' : 'all',
     projects: (offer?.projects ?? []).join(' '), rights: offer ? offer.rights.join(' ') : 'read', maxHours: String(offer?.max_hours ?? 24),
   };
@@ -44,6 +47,7 @@ export function sayingOf(given: Given): NewContribution {
     hours: given.hours === 'always' ? null : { zone: given.zone, spans: linesOf(given.spans) },
     caps: {
       memory_bytes: number(given.memory, MIB), cpu_s: number(given.cpu), file_bytes: number(given.file, MIB), processes: number(given.processes),
+      cpu_percent: number(given.share),
     },
     offer: given.offered === 'nobody' ? null : {
       rights: words(given.rights), projects: given.offered === 'some' ? words(given.projects) : [], max_hours: Number(given.maxHours),
