@@ -16,6 +16,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 use std::path::Path;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// How long it waits for a lock; only the recovery of a database that was killed can hold one.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -58,6 +59,39 @@ pub fn check(file: &Path) -> Result<i64, Error> {
         "ok" => Ok(found),
         fault => Err(Error::Unreadable { column: "database", reason: fault.to_owned() }),
     }
+}
+
+/// A recording that a copy tells of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its id.
+    pub id: Uuid,
+    /// Size of its file.
+    pub bytes: u64,
+    /// The digest of its file.
+    pub sha256: String,
+}
+
+/// Recordings that have ended and are not erased, in order of their ids.
+///
+/// # Errors
+/// The copy cannot be read.
+pub fn recordings(copy: &Path) -> Result<Vec<Recorded>, Error> {
+    let text = "SELECT id, bytes, sha256 FROM recordings WHERE ended_at IS NOT NULL AND erased_at IS NULL \
+                AND sha256 IS NOT NULL ORDER BY id";
+    let rows = Statement::new("list recordings", text).rows(&read_only(copy)?)?;
+    rows.iter()
+        .map(|row| {
+            let id = row.text("id")?;
+            let wrong =
+                |error: uuid::Error| Error::Unreadable { column: "id", reason: error.to_string() };
+            Ok(Recorded {
+                id: Uuid::try_parse(&id).map_err(wrong)?,
+                bytes: row.number("bytes")?,
+                sha256: row.text("sha256")?,
+            })
+        })
+        .collect()
 }
 
 /// The newest schema that this program knows.

@@ -7,6 +7,7 @@
 pub mod access;
 pub mod actions;
 pub mod audit;
+pub mod backups;
 pub mod boards;
 pub mod bookings;
 pub mod claims;

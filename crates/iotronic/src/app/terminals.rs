@@ -253,7 +253,13 @@ impl Terminal {
             None => Note::Alone,
         };
         // Logged there; there is nobody left to tell.
+        let is_kept = matches!(note, Note::End(_));
         let _ = self.asked.note(self.id, "closed", "terminal:close", more, note).await;
+        // What is kept is bounded when something comes to it, not some minutes later.
+        let cloud = &self.asked.cloud;
+        if is_kept && let Err(error) = super::recordings::sweep(cloud, cloud.now()).await {
+            tracing::error!(%error, "recordings beyond what is kept could not be erased");
+        }
     }
 }
 

@@ -15,6 +15,9 @@ pub enum Error {
     /// The keys did not stay as they were.
     #[error("the cloud's keys were changed while the backup was made; make it again")]
     KeysChanged,
+    /// A recording was erased meanwhile.
+    #[error("a recording was erased while the backup was made; make it again")]
+    RecordingErased,
     /// A change of the key was begun and not ended.
     #[error(
         "a change of the cloud's key in {} was not ended; start the cloud once, then make the backup", .0.display()

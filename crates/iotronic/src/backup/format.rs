@@ -10,21 +10,25 @@ use sha2::{Digest as _, Sha256};
 use std::io::{self, Read, Write};
 use std::path::Path;
 use tar::{EntryType, Header};
+use uuid::Uuid;
 
 /// Name of the first entry.
 pub(super) const MANIFEST: &str = "manifest.json";
 /// Name of the last.
 const DIGEST: &str = "sha256";
 /// The version that is written and the newest that is read.
-pub(super) const VERSION: u32 = 1;
-/// Largest manifest that is read.
-pub(super) const MAX_MANIFEST: u64 = 64 * 1024;
+pub(super) const VERSION: u32 = 2;
+/// Largest manifest that is read: with a line for each of a hundred thousand recordings.
+pub(super) const MAX_MANIFEST: u64 = 32 * 1024 * 1024;
 /// The database, the one file without which there is no cloud but the key.
 pub(super) const DATABASE: &str = "cloud.db";
 /// The cloud's identity.
 pub(super) const KEY: &str = "cloud.key";
 /// What else lies in a data folder and belongs to the cloud, besides settings.
 const OTHERS: [&str; 4] = ["cloud.keys.json", "admin.json", "authority.pem", "authority.key"];
+/// The folder of recordings, and how their names end.
+pub(super) const RECORDINGS: &str = "recordings";
+const CAST: &str = ".cast";
 /// Bytes of the last entry and of the archive's end.
 pub(super) const TAIL: usize = 4 * 512;
 /// Longest name of a file of settings.
@@ -57,7 +61,23 @@ pub(super) struct File {
 
 /// Whether a file of this name may be in a backup.
 pub(super) fn is_ours(name: &str) -> bool {
-    name == DATABASE || name == KEY || OTHERS.contains(&name) || is_settings(name)
+    name == DATABASE
+        || name == KEY
+        || OTHERS.contains(&name)
+        || is_settings(name)
+        || is_recording(name)
+}
+
+/// The name of a recording in a backup, and below the data folder.
+pub(super) fn recording(id: Uuid) -> String {
+    format!("{RECORDINGS}/{id}{CAST}")
+}
+
+/// Whether it is one: no other name with a folder is.
+pub(super) fn is_recording(name: &str) -> bool {
+    let id = name.strip_prefix(RECORDINGS).and_then(|rest| rest.strip_prefix('/'));
+    let id = id.and_then(|rest| rest.strip_suffix(CAST)).and_then(|id| id.parse().ok());
+    id.is_some_and(|id| name == recording(id))
 }
 
 /// Whether it is a file of settings that somebody keeps in the data folder.
@@ -149,9 +169,15 @@ mod tests {
 
     #[test]
     fn only_names_of_a_clouds_own_files_are_ours() {
-        for good in
-            ["cloud.db", "cloud.key", "admin.json", "authority.key", "iotronic.toml", "a-b_1.toml"]
-        {
+        for good in [
+            "cloud.db",
+            "cloud.key",
+            "admin.json",
+            "authority.key",
+            "iotronic.toml",
+            "a-b_1.toml",
+            "recordings/01a20f31-0d26-766c-a508-334fadff9b41.cast",
+        ] {
             assert!(is_ours(good), "{good}");
         }
         for bad in [
@@ -164,6 +190,10 @@ mod tests {
             "../x.toml",
             "cloud.db-wal",
             "x.json",
+            "recordings",
+            "recordings/x.cast",
+            "recordings/../01a20f31-0d26-766c-a508-334fadff9b41.cast",
+            "recordings/01A20F31-0D26-766C-A508-334FADFF9B41.cast",
         ] {
             assert!(!is_ours(bad), "{bad}");
         }

@@ -3,12 +3,13 @@
 use super::Error;
 use super::format::{
     DATABASE, File, Hashed, KEY, MANIFEST, Manifest, VERSION, digest, digest_of, header, is_ours,
-    tail,
+    is_recording, recording, tail,
 };
 use base::clock::{Clock as _, SystemClock};
 use base::key::KeyPair;
 use base::secret::random_text;
 use model::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, BufWriter, Read as _, Write as _};
@@ -63,16 +64,80 @@ pub fn make(data: &Path, file: &Path) -> Result<Made, Error> {
         made_at,
         cloud: cloud.clone(),
         schema,
-        files: listed(&copy, &small)?,
+        files: listed(&copy, &small)?.into_iter().chain(recorded(data, &copy)?).collect(),
     };
     let archive = scratch.0.join("archive");
-    let bytes = write(&archive, &manifest, &copy, &small).map_err(Error::at(&archive))?;
+    let sources = Sources { data, copy: &copy, small: &small };
+    let (bytes, sha256) = write(&archive, &manifest, &sources).map_err(|error| {
+        let is_gone = error.kind() == io::ErrorKind::NotFound;
+        if is_gone { Error::RecordingErased } else { Error::at(&archive)(error) }
+    })?;
     if file.symlink_metadata().is_ok() {
         return Err(Error::Exists(file.to_owned()));
     }
     std::fs::rename(&archive, file).map_err(Error::at(file))?;
     sync(folder(file)).map_err(Error::at(file))?;
+    leave(data, &Note { made_at, cloud: cloud.clone(), bytes, sha256 })?;
     Ok(Made { cloud, bytes, schema })
+}
+
+/// The folder in a cloud's, where it finds which backups of it were made.
+pub const NOTES: &str = "backups-made";
+
+/// That a backup was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// The moment of its state.
+    pub made_at: Timestamp,
+    /// Fingerprint of the cloud's key.
+    pub cloud: String,
+    /// Size of the file.
+    pub bytes: u64,
+    /// Its digest, but for the last 2 KiB, which hold it.
+    pub sha256: String,
+}
+
+/// Nobody reads it half: it gets its name when it is whole.
+fn leave(data: &Path, note: &Note) -> Result<(), Error> {
+    let notes = data.join(NOTES);
+    match DirBuilder::new().mode(0o700).create(&notes) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(Error::at(&notes)(error));
+        }
+        _ => {}
+    }
+    let name = random_text::<9>();
+    let (begun, whole) = (notes.join(format!(".{name}")), notes.join(format!("{name}.json")));
+    let write = || -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create_new(true).mode(0o600).open(&begun)?;
+        file.write_all(&serde_json::to_vec(note)?)?;
+        file.sync_all()?;
+        std::fs::rename(&begun, &whole)?;
+        sync(&notes)
+    };
+    write().map_err(Error::at(&whole))
+}
+
+/// Where the content of the files comes from.
+struct Sources<'a> {
+    data: &'a Path,
+    copy: &'a Path,
+    small: &'a Small,
+}
+
+/// Recordings that the copy tells of as ended and not erased, as long as their files are there.
+fn recorded(data: &Path, copy: &Path) -> Result<Vec<File>, Error> {
+    let all = store::backup::recordings(copy)?.into_iter().map(|row| File {
+        name: recording(row.id),
+        bytes: row.bytes,
+        sha256: row.sha256,
+    });
+    let is_there = |file: &File| {
+        let found = data.join(&file.name).metadata();
+        found.is_ok_and(|found| found.is_file() && found.len() == file.bytes)
+    };
+    Ok(all.filter(is_there).collect())
 }
 
 /// A folder for what is not whole yet, which only its owner may enter; gone when dropped.
@@ -140,16 +205,20 @@ fn listed(copy: &Path, small: &Small) -> Result<Vec<File>, Error> {
     Ok(files)
 }
 
-fn write(path: &Path, manifest: &Manifest, copy: &Path, small: &Small) -> io::Result<u64> {
+/// Its size, and the digest that it ends with.
+fn write(path: &Path, manifest: &Manifest, from: &Sources<'_>) -> io::Result<(u64, String)> {
     let mut options = OpenOptions::new();
     let file = options.write(true).create_new(true).mode(0o600).open(path)?;
     let mut out = Hashed::new(BufWriter::new(file));
     let text = serde_json::to_vec_pretty(manifest)?;
     entry(&mut out, MANIFEST, text.len() as u64, text.as_slice())?;
     for File { name, bytes, .. } in &manifest.files {
-        match small.get(name) {
+        match from.small.get(name) {
             Some(content) => entry(&mut out, name, *bytes, content.as_slice())?,
-            None => entry(&mut out, name, *bytes, std::fs::File::open(copy)?)?,
+            None if is_recording(name) => {
+                entry(&mut out, name, *bytes, std::fs::File::open(from.data.join(name))?)?;
+            }
+            None => entry(&mut out, name, *bytes, std::fs::File::open(from.copy)?)?,
         }
     }
     let written = out.bytes;
@@ -158,7 +227,7 @@ fn write(path: &Path, manifest: &Manifest, copy: &Path, small: &Small) -> io::Re
     out.write_all(&tail)?;
     out.flush()?;
     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-    Ok(written.saturating_add(tail.len() as u64))
+    Ok((written.saturating_add(tail.len() as u64), digest))
 }
 
 fn entry(out: &mut impl io::Write, name: &str, bytes: u64, from: impl io::Read) -> io::Result<()> {

@@ -3,7 +3,8 @@
 //! Invariants: a backup is written whole or not at all, readable by its owner only, and says of every byte whether it is as it
 //! was written; a restore looks at all of it before the first file of the new folder is in its place. Deliberately not in a
 //! backup: the key that signs tokens (people sign in anew, so that what was ended since does not come back), recordings of
-//! terminals, and settings that lie elsewhere than in the data folder.
+//! terminals that are open at that moment, and settings that lie elsewhere than in the data folder. That one was made is left
+//! in the folder [`NOTES`] for the cloud, which tells it in its audit (`app/backups`).
 
 mod error;
 mod format;
@@ -11,7 +12,7 @@ mod make;
 mod restore;
 
 pub use error::Error;
-pub use make::{Made, make};
+pub use make::{Made, NOTES, Note, make};
 pub use restore::{Restored, restore};
 
 use clap::Args;

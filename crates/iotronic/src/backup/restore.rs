@@ -5,8 +5,8 @@
 
 use super::Error;
 use super::format::{
-    DATABASE, KEY, MANIFEST, MAX_MANIFEST, Manifest, TAIL, VERSION, digest, digest_of, is_ours,
-    mode, tail,
+    DATABASE, KEY, MANIFEST, MAX_MANIFEST, Manifest, RECORDINGS, TAIL, VERSION, digest, digest_of,
+    is_ours, is_recording, mode, tail,
 };
 use super::make::sync;
 use crate::cloud_keys::CloudKeys;
@@ -162,6 +162,9 @@ fn unpack(path: &Path, into: &Path) -> Result<Manifest, Error> {
         if !is_it || entry.size() != listed.bytes {
             return Err(damaged(format!("{:?} is not what the manifest says", listed.name)));
         }
+        if is_recording(&listed.name) {
+            folder(&into.join(RECORDINGS))?;
+        }
         let target = into.join(&listed.name);
         let mut options = OpenOptions::new();
         let options = options.write(true).create_new(true).mode(mode(&listed.name));
@@ -173,6 +176,13 @@ fn unpack(path: &Path, into: &Path) -> Result<Manifest, Error> {
         }
     }
     Ok(manifest)
+}
+
+fn folder(path: &Path) -> Result<(), Error> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(Error::at(path)(error)),
+        _ => Ok(()),
+    }
 }
 
 /// A newer program may say more, and is named before anything else is looked at.

@@ -5,7 +5,7 @@ mod deadlines;
 mod retention;
 mod sweep;
 
-use crate::app::{exposures, lapses};
+use crate::app::{backups, exposures, lapses};
 use crate::boards::epochs;
 use crate::cloud::Cloud;
 use base::tasks::Tasks;
@@ -22,6 +22,7 @@ pub fn start(cloud: &Cloud, tasks: &Tasks) {
         });
     };
     until_stop("audit", audit::run(cloud.clone()).boxed());
+    until_stop("backups", backups::watch(cloud.clone()).boxed());
     until_stop("deadlines", deadlines::run(cloud.clone()).boxed());
     until_stop("retention", retention::run(cloud.clone()).boxed());
     until_stop("sweep", sweep::run(cloud.clone()).boxed());

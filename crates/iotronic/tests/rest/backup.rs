@@ -75,6 +75,75 @@ async fn a_restored_cloud_is_the_one_that_was_backed_up_as_it_was_then() {
 }
 
 #[tokio::test]
+async fn recordings_that_have_ended_are_in_a_backup_and_those_that_were_erased_are_not() {
+    let world = World::start().await;
+    let lamp = world.board("lamp").await;
+    let recordings = world.dir.path().join("recordings");
+    std::fs::create_dir_all(&recordings).unwrap();
+    let user = world.owner().await.user;
+    let ids: Vec<uuid::Uuid> = (0..3).map(|_| uuid::Uuid::now_v7()).collect();
+    let shown = b"what the board showed";
+    let digest = base::key::to_hex(&<sha2::Sha256 as sha2::Digest>::digest(shown));
+    for id in &ids {
+        std::fs::write(recordings.join(format!("{id}.cast")), shown).unwrap();
+        let (id, user, digest) = (*id, user.clone(), digest.clone());
+        let job = world.cloud().store.write(move |tx| {
+            Box::pin(async move {
+                store::recordings::begin(tx, id, lamp, &user).await?;
+                store::recordings::end(tx, id, shown.len() as u64, &digest).await
+            })
+        });
+        job.await.unwrap();
+    }
+    // One is erased, and the file of another is gone.
+    let erased = ids[1];
+    let job = world
+        .cloud()
+        .store
+        .write(move |tx| Box::pin(async move { store::recordings::erase(tx, None, erased).await }));
+    job.await.unwrap();
+    std::fs::remove_file(recordings.join(format!("{}.cast", ids[2]))).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cloud.backup");
+    make(world.dir.path(), &file).unwrap();
+    let dir = folder.path().join("cloud");
+    restore(&dir, &file).await.unwrap();
+    let back = dir.join("recordings");
+    assert_eq!((names(&back), mode(&back)), (vec![format!("{}.cast", ids[0])], 0o700));
+    let file = back.join(format!("{}.cast", ids[0]));
+    assert_eq!((std::fs::read(&file).unwrap().as_slice(), mode(&file)), (&shown[..], 0o600));
+}
+
+#[tokio::test]
+async fn that_a_backup_was_made_is_told_in_the_audit_also_of_a_cloud_that_did_not_run() {
+    let (world, folder, _) = backed_up().await;
+    let told = async |store: &Store| {
+        let every = store::audit::Filter { limit: 1000, ..Default::default() };
+        let rows = store::audit::rows(store, None, &every).await.unwrap();
+        rows.iter().filter(|row| row.verb == "cloud:backup").count()
+    };
+    crate::world::eventually("the backup to be told", async || {
+        let found = told(&world.cloud().store).await;
+        let left = names(&world.dir.path().join("backups-made"));
+        if found == 1 && left.is_empty() { Ok(()) } else { Err((found, left)) }
+    })
+    .await;
+    let dir = folder.path().join("cloud");
+    restore(&dir, &folder.path().join("cloud.backup")).await.unwrap();
+    make(&dir, &folder.path().join("again.backup")).unwrap();
+    std::fs::write(dir.join("backups-made/garbage.json"), "x").unwrap();
+    let mut settings = Settings::default();
+    settings.api.listen.set_port(0);
+    let again = serve::start(&dir, settings, Options::default()).await.unwrap();
+    crate::world::eventually("both notes to be told", async || {
+        let found = told(&again.cloud.store).await;
+        if found == 2 { Ok(()) } else { Err(found) }
+    })
+    .await;
+    again.finish().await;
+}
+
+#[tokio::test]
 async fn a_backup_that_is_cut_off_or_has_one_other_byte_is_refused_and_leaves_nothing() {
     let (world, folder, file) = backed_up().await;
     let good = std::fs::read(&file).unwrap();
