@@ -10,9 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustls::pki_types::PrivateKeyDer;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tunnel::handshake::{self, Credentials, Gatekeeper, HANDSHAKE_DEADLINE, SIGNATURE};
 use tunnel::{
     Acceptor, Ended, Link, NotAccepting, Refusal, RefusalCode, ServiceKey, Settings, splice,
@@ -144,9 +146,37 @@ pub async fn link_over(
     table: impl Acceptor,
     settings: Settings,
 ) -> Pair {
+    tunnel::tune(&board_end).unwrap();
+    tunnel::tune(&cloud_end).unwrap();
+    link_with(board_end, cloud_end, table, settings).await
+}
+
+/// A link on any two ends of a byte stream, with default settings.
+pub async fn link_on<B, C>(board_end: B, cloud_end: C, table: impl Acceptor) -> Pair
+where
+    B: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    link_with(board_end, cloud_end, table, Settings::default()).await
+}
+
+async fn link_with<B, C>(
+    board_end: B,
+    cloud_end: C,
+    table: impl Acceptor,
+    settings: Settings,
+) -> Pair
+where
+    B: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (board_end, cloud_end) = (
+        WebSocket::new(board_end, Role::Client, handshake::limits(), Bytes::new()),
+        WebSocket::new(cloud_end, Role::Server, handshake::limits(), Bytes::new()),
+    );
     let (dialled, accepted) = tokio::join!(
-        handshake::dial(socket(board_end, Role::Client), &BOARD, HANDSHAKE_DEADLINE),
-        handshake::accept(socket(cloud_end, Role::Server), &Cloud, HANDSHAKE_DEADLINE),
+        handshake::dial(board_end, &BOARD, HANDSHAKE_DEADLINE),
+        handshake::accept(cloud_end, &Cloud, HANDSHAKE_DEADLINE),
     );
     let (board, board_driver) = Link::new(dialled.unwrap(), table, settings);
     let (cloud, cloud_driver) = Link::new(accepted.unwrap(), NotAccepting, settings);
@@ -156,6 +186,20 @@ pub async fn link_over(
         cloud_task: tokio::spawn(cloud_driver.run()),
         board_task: tokio::spawn(board_driver.run()),
     }
+}
+
+/// A certificate made for the occasion, and a client that trusts it.
+pub fn tls() -> (TlsAcceptor, TlsConnector) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+    let certificate = made.cert.der().clone();
+    let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+    let server = rustls::ServerConfig::builder().with_no_client_auth();
+    let server = server.with_single_cert(vec![certificate.clone()], key).unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate).unwrap();
+    let client =
+        rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    (Arc::new(server).into(), Arc::new(client).into())
 }
 
 /// The public port: every connection becomes a channel.

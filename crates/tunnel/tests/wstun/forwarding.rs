@@ -3,13 +3,13 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tunnel::wstun::{Client, ClientSettings, Dialer, Served};
 
-use crate::common::{echo, noise, read_to_end, service, soon, write_all};
+use crate::common::{echo, noise, read_to_end, service, soon, tls, write_all};
 use crate::support::*;
 
 /// Bytes of a service that speaks first, then echoes.
@@ -178,20 +178,6 @@ async fn a_client_that_does_not_read_holds_up_only_itself() {
     };
     soon("back-pressure", sent).await;
     is_echoed(&mut cloud.customer().await, 5, 200_000).await;
-}
-
-/// A certificate made for the occasion, and a client that trusts it.
-pub fn tls() -> (TlsAcceptor, TlsConnector) {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
-    let certificate = made.cert.der().clone();
-    let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
-    let server = rustls::ServerConfig::builder().with_no_client_auth();
-    let server = server.with_single_cert(vec![certificate.clone()], key).unwrap();
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(certificate).unwrap();
-    let client =
-        rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    (Arc::new(server).into(), Arc::new(client).into())
 }
 
 /// A cloud behind TLS.

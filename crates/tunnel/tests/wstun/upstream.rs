@@ -9,8 +9,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tunnel::wstun::ServeError;
 
-use crate::common::{echo, noise, service, soon, until, write_all};
-use crate::forwarding::{greet, is_echoed, is_greeted, tls, tls_cloud};
+use crate::common::{echo, noise, service, soon, tls, until, write_all};
+use crate::forwarding::{greet, is_echoed, is_greeted, tls_cloud};
 use crate::node::*;
 use crate::support::*;
 
