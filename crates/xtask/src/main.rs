@@ -47,7 +47,7 @@ Chores:
       take pictures of the dashboard's screens into docs/images, on a stage of simulated boards
   openapi
       write docs/openapi.json as the cloud describes itself
-  soak [--short] [--write] [--seconds N] [properties|chains|simulation|kills|fuzz|packages [--count N]]
+  soak [--short] [--write] [--seconds N] [properties|chains|simulation|cycles|kills|fuzz|packages [--count N]]
       the long runs with full counts; `--short` takes a fraction, `--count` as many as you say of one run, `--seconds` ends each
       fuzz target by then, `--write` keeps the rows in docs/soak.md
   help

@@ -1,4 +1,5 @@
 //! Two machines over a virtual network, driven by a seed, checked against what was written.
+//! Some networks are slow, some pass frames of different channels out of turn, some are cut in the middle.
 //! Invariant under test: every stream arrives exactly or its channel is reset; credit and memory hold
 //! at every step; an owner that only acts on events never hangs; in the end nothing is left.
 //! Not here: sockets and time (`tests/`).
@@ -81,11 +82,40 @@ impl Owner {
     }
 }
 
+/// What a network does to messages.
+#[derive(Clone, Copy, Debug)]
+struct Network {
+    /// Steps that each message is under way at least.
+    delay: usize,
+    order: Order,
+    /// The step at which the connection is gone.
+    cut_at: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    Kept,
+    /// Only within each channel.
+    OfChannels,
+}
+
+impl Network {
+    fn any(random: &mut Random) -> Self {
+        let delay = [0, 0, 20, 300][random.below(4)];
+        let order = if random.one_in(4) { Order::OfChannels } else { Order::Kept };
+        let cut_at = random.one_in(5).then(|| random.below(6_000));
+        Self { delay, order, cut_at }
+    }
+}
+
 struct World {
     random: Random,
     limits: Limits,
     machines: [Machine; 2],
-    wires: [VecDeque<Bytes>; 2],
+    /// Messages under way, with the step at which each arrives.
+    wires: [VecDeque<(usize, Bytes)>; 2],
+    network: Network,
+    now: usize,
     owners: [BTreeMap<ChannelId, Owner>; 2],
     /// What each finished direction carried, to be met by the other side.
     sent: BTreeMap<(ChannelId, usize), usize>,
@@ -105,20 +135,27 @@ impl World {
         let near_wrap = if random.one_in(4) { u32::MAX - 8 } else { 0 };
         let machine =
             |side: Side| Machine::with_first_id(side, limits, (near_wrap & !1) + side.first_id());
+        let opens_left = 4 + random.below(24);
         Self {
             machines: [machine(Side::Dialled), machine(Side::Listened)],
             wires: Default::default(),
+            network: Network::any(&mut random),
+            now: 0,
             owners: Default::default(),
             sent: BTreeMap::new(),
             resets: 0,
             refusals: 0,
-            opens_left: 4 + random.below(24),
+            opens_left,
             random,
             limits,
         }
     }
 
     fn step(&mut self) -> bool {
+        self.now += 1;
+        if self.network.cut_at == Some(self.now) {
+            self.cut();
+        }
         let side = self.random.below(2);
         match self.random.below(8) {
             0 => self.open(side),
@@ -148,18 +185,43 @@ impl World {
         }
     }
 
+    /// Both ends find the connection gone; what was under way is lost.
+    fn cut(&mut self) {
+        self.opens_left = 0;
+        for side in [0, 1] {
+            self.machines[side].abandon();
+            self.wires[side].clear();
+            self.hear(side);
+        }
+    }
+
+    /// The next message for a side that has arrived.
+    fn arrived(&mut self, side: usize) -> Option<Bytes> {
+        let wire = &mut self.wires[1 - side];
+        let here = wire.iter().take_while(|(at, _)| *at <= self.now).count();
+        if here == 0 {
+            return None;
+        }
+        let any = if self.network.order == Order::Kept { 0 } else { self.random.below(here) };
+        let channel = |(_, message): &(usize, Bytes)| message.slice(1..5);
+        let wanted = channel(&wire[any]);
+        let first = wire.iter().position(|one| channel(one) == wanted)?;
+        wire.remove(first).map(|(_, message)| message)
+    }
+
     /// Moves frames out of a machine onto its wire; the wire goes to the other side.
     fn emit(&mut self, side: usize) {
         for _ in 0..=self.random.below(6) {
             let Some(frame) = self.machines[side].poll_frame() else { break };
-            self.wires[side].push_back(frame.to_message());
+            let at = self.now + self.network.delay;
+            self.wires[side].push_back((at, frame.to_message()));
         }
         self.hear(side);
     }
 
     fn deliver(&mut self, side: usize) {
         for _ in 0..=self.random.below(6) {
-            let Some(message) = self.wires[1 - side].pop_front() else { break };
+            let Some(message) = self.arrived(side) else { break };
             self.machines[side].handle_message(message).expect("both sides keep to the protocol");
             self.hear(side);
         }
@@ -330,7 +392,7 @@ const MOST_STEPS: usize = 400_000;
 
 #[test]
 fn two_machines_deliver_every_stream_exactly_for_every_seed() {
-    let (mut resets, mut refusals, mut bytes) = (0, 0, 0);
+    let (mut resets, mut refusals, mut bytes, mut cuts) = (0, 0, 0, 0);
     let more = std::env::var("S4T_SOAK_SEEDS").ok().and_then(|text| text.parse().ok());
     for seed in 0..more.unwrap_or(SEEDS) {
         let mut world = World::new(seed);
@@ -345,7 +407,9 @@ fn two_machines_deliver_every_stream_exactly_for_every_seed() {
         }
         resets += world.resets;
         refusals += world.refusals;
+        cuts += u64::from(world.network.cut_at.is_some_and(|at| at <= world.now));
         bytes += world.machines[0].stats().bytes_received;
     }
-    assert!(resets > 100 && refusals > 100 && bytes > 10_000_000, "{resets} {refusals} {bytes}");
+    let well_mixed = resets > 100 && refusals > 100 && bytes > 10_000_000 && cuts > 50;
+    assert!(well_mixed, "{resets} {refusals} {bytes} {cuts}");
 }

@@ -17,16 +17,18 @@ const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Zsanitizer=address -Cdebug-assertions";
 const HOST: &str = "x86_64-unknown-linux-gnu";
-const TARGETS: [&str; 9] = [
+const TARGETS: [&str; 11] = [
     "claims",
     "identity_bodies",
     "right",
     "tokens",
     "tunnel_frames",
+    "tunnel_machine",
     "wamp_cbor",
     "wamp_json",
     "wamp_msgpack",
     "websocket_frames",
+    "wstun_words",
 ];
 /// Seconds after which one input is a hang: far beyond what any needs, even on a busy machine.
 const HANG: u64 = 5;

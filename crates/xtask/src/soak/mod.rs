@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use crate::command::{Fallible, cargo, run as run_command};
 use crate::workspace::Workspace;
 
-const RUNS: [&str; 6] = ["properties", "chains", "simulation", "kills", "fuzz", "packages"];
+const RUNS: [&str; 7] =
+    ["properties", "chains", "simulation", "cycles", "kills", "fuzz", "packages"];
 /// What a run that did all it set out to do says, when it has no more to say.
 const WELL: &str = "well";
 
@@ -25,16 +26,30 @@ struct Counts {
     chains: u64,
     /// Simulated networks.
     seeds: u64,
+    /// Connections that come and go, over each transport.
+    cycles: u64,
     /// Kills of cloud and boards, in each test of them.
     kills: u64,
     /// Inputs of each fuzz target.
     inputs: u64,
 }
 
-const FULL: Counts =
-    Counts { cases: 50_000, chains: 1_000_000, seeds: 100_000, kills: 1_000, inputs: 20_000_000 };
-const SHORT: Counts =
-    Counts { cases: 4_000, chains: 80_000, seeds: 8_000, kills: 60, inputs: 400_000 };
+const FULL: Counts = Counts {
+    cases: 50_000,
+    chains: 1_000_000,
+    seeds: 100_000,
+    cycles: 10_000,
+    kills: 1_000,
+    inputs: 20_000_000,
+};
+const SHORT: Counts = Counts {
+    cases: 4_000,
+    chains: 80_000,
+    seeds: 8_000,
+    cycles: 2_000,
+    kills: 60,
+    inputs: 400_000,
+};
 
 /// What a person asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -98,7 +113,7 @@ fn parse(words: &[String]) -> Fallible<Wish> {
         (None, _) => {}
         // Only the field of the named run is read.
         (Some(n), Some(_)) => {
-            wish.counts = Counts { cases: n, chains: n, seeds: n, kills: n, inputs: n };
+            wish.counts = Counts { cases: n, chains: n, seeds: n, cycles: n, kills: n, inputs: n };
         }
         (Some(_), None) => return Err("--count is of one run: name it".into()),
     }
@@ -123,7 +138,7 @@ impl Soak<'_> {
     }
 
     fn one(&self, name: &str) -> Vec<Outcome> {
-        let Counts { cases, chains, seeds, kills, inputs } = self.wish.counts;
+        let Counts { cases, chains, seeds, cycles, kills, inputs } = self.wish.counts;
         match name {
             "properties" => vec![outcome(
                 name,
@@ -139,6 +154,13 @@ impl Soak<'_> {
                 name,
                 format!("two tunnel machines over {seeds} simulated networks"),
                 || self.simulation(seeds),
+            )],
+            "cycles" => vec![outcome(
+                name,
+                format!(
+                    "{cycles} connections come and go over each transport, memory afterwards as before"
+                ),
+                || self.cycles(cycles),
             )],
             "kills" => vec![outcome(
                 name,
@@ -172,6 +194,14 @@ impl Soak<'_> {
         let mut command = cargo(self.workspace);
         command.args(["test", "--release", "-p", "tunnel", "--lib", "simulation"]);
         well(command.env("S4T_SOAK_SEEDS", seeds.to_string()))
+    }
+
+    fn cycles(&self, cycles: u64) -> Fallible<String> {
+        let mut command = cargo(self.workspace);
+        // One after the other: each judges the memory of the process.
+        command.args(["test", "--release", "-p", "tunnel", "--test", "transports", "--"]);
+        command.args(["short_connections", "--test-threads=1"]);
+        well(command.env("S4T_SOAK_CYCLES", cycles.to_string()))
     }
 
     fn kills(&self, kills: u64) -> Fallible<String> {
