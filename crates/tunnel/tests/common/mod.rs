@@ -151,13 +151,14 @@ pub async fn link_over(
     link_with(board_end, cloud_end, table, settings).await
 }
 
-/// A link on any two ends of a byte stream, with default settings.
+/// A link on any two ends of a byte stream. However busy the machine is, nobody takes the other for dead.
 pub async fn link_on<B, C>(board_end: B, cloud_end: C, table: impl Acceptor) -> Pair
 where
     B: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     C: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    link_with(board_end, cloud_end, table, Settings::default()).await
+    let liveness = websocket::Settings { active_dead: PATIENCE, ..websocket::Settings::default() };
+    link_with(board_end, cloud_end, table, Settings { liveness, ..Settings::default() }).await
 }
 
 async fn link_with<B, C>(

@@ -191,7 +191,7 @@ pub async fn bytes_that_are_written_and_read_one_by_one_arrive(transport: Transp
     assert!(got == sent, "{} of {LENGTH}", got.len());
 }
 
-pub async fn a_thousand_at_once_carry_their_own_bytes(transport: Transport) {
+pub async fn hundreds_at_once_carry_their_own_bytes(transport: Transport) {
     let stand = Arc::new(Stand::new(transport, service(echo).await).await);
     let many = transport.many();
     let all_open = Arc::new(Barrier::new(many as usize));

@@ -33,7 +33,7 @@ macro_rules! every_check {
             a_line_cut_in_the_middle_is_no_finish
             a_stalled_reader_holds_up_its_writer_and_nobody_else
             bytes_that_are_written_and_read_one_by_one_arrive
-            a_thousand_at_once_carry_their_own_bytes
+            hundreds_at_once_carry_their_own_bytes
             nothing_is_left_of_many_short_connections
         }
     };

@@ -39,9 +39,12 @@ impl Transport {
         if self == Self::Crumbs { 200_000 } else { 3_000_000 }
     }
 
-    /// Connections at one time. The dialect takes a handshake and five sockets more for each.
+    /// Connections at one time. TLS below the dialect takes a handshake for each, crumbs a million reads.
     pub fn many(self) -> u64 {
-        if self == Self::SecureWstun { 200 } else { 1_000 }
+        match self {
+            Self::SecureWstun | Self::Crumbs => 200,
+            Self::WebSocket | Self::SecureWebSocket | Self::Wstun => 1_000,
+        }
     }
 }
 
