@@ -14,6 +14,7 @@ pub mod contributions;
 pub mod delegations;
 pub mod events;
 pub mod fleets;
+pub mod forwards;
 pub mod identity;
 pub mod load;
 pub mod logs;

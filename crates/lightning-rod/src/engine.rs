@@ -12,7 +12,7 @@ use crate::dispatch::Dispatch;
 use crate::enrol::{enrol, may_pass};
 use crate::epoch::Epoch;
 use crate::error::Error;
-use crate::forward::{self, LinkCredentials, Services, Targets};
+use crate::forward::{self, LinkCredentials, Ports, Services, Targets};
 use crate::handlers::RealBoard;
 use crate::handlers::device::Device;
 use crate::handlers::plugins::Plugins;
@@ -259,6 +259,7 @@ impl Agent {
             settings.runtime.clone(),
         );
         let services = Services::open(&home)?;
+        let ports = Ports::new(settings.forward.clone());
         let shells = Tasks::new(Shutdown::new());
         let terminals = Terminals::new(settings.terminal.clone(), launcher, shells.clone());
         let shown = services.clone();
@@ -292,6 +293,7 @@ impl Agent {
             home: home.clone(),
             plugins: plugins.clone(),
             services: services.clone(),
+            ports: ports.clone(),
             terminals: terminals.clone(),
             operations: operations.clone(),
             log,
@@ -332,7 +334,7 @@ impl Agent {
         Ok(Parts {
             control,
             plugins,
-            targets: Targets { services, terminals },
+            targets: Targets { services, ports, terminals },
             shells,
             runtime,
             device,

@@ -3,12 +3,14 @@
 //! Invariant: a value that loads is usable; an unknown key is an error. Every default is right for a small board.
 
 mod device;
+mod forward;
 mod grants;
 mod local;
 mod terminal;
 mod upstream;
 
 pub use device::Device;
+pub use forward::Forward;
 pub(crate) use grants::Grants;
 pub use local::Local;
 pub use terminal::Terminal;
@@ -46,6 +48,8 @@ pub struct Settings {
     pub upstream: Upstream,
     /// The page for whoever is near the board.
     pub local: Local,
+    /// Ports that people of the cloud may reach without a service.
+    pub forward: Forward,
     /// Shells for people of the cloud.
     pub terminal: Terminal,
     /// Where the board is, WGS 84: `latitude`, `longitude`, `altitude`. Absent: unknown.
@@ -238,6 +242,9 @@ mod tests {
             "[device]\npackage_managers = [\"sh\"]",
             "[device]\nrest_prefixes = [\"file:///etc\"]",
             "[device]\nmount_rw_command = \" \"",
+            "[forward]\nports = [\"0\"]",
+            "[forward]\nports = [\"90-80\"]",
+            "[forward]\nports = [\"ssh\"]",
             "[terminal]\nuser = \"\"",
             "[terminal]\nshell = \"sh\"",
             "[terminal]\nidle_s = 0",

@@ -1,7 +1,7 @@
 //! Every call to a board, in one list: its method name, its arguments on the wire, whether it changes something, and whether
 //! it may be repeated. The compiler holds the list against its handlers: the real board and the simulated one match on it.
 
-use crate::{Fault, Request, device, logs, plugin, service, terminal};
+use crate::{Fault, Request, device, forward, logs, plugin, service, terminal};
 use model::plugin::OnBoot;
 use model::{Kind, OperationId, PluginId};
 use serde::Deserialize;
@@ -111,6 +111,8 @@ calls! {
     ServicesStatus: Query,
     /// Makes a terminal ready and answers the key of its channel, [`terminal::Opened`].
     TerminalOpen(terminal::Open): Query,
+    /// Lets a port of the board be reached by channels with the key that it answers, [`forward::Opened`].
+    ForwardOpen(forward::Open): Query,
     /// Asks the board to stop an operation that it is working on.
     OperationCancel(OperationId): Query,
     /// Tells the board that rights of an epoch before this are void, and answers the epoch that counts there.
@@ -179,6 +181,7 @@ impl Call {
             }
             Self::ServiceDisable(service) => vec![json!(service)],
             Self::TerminalOpen(open) => vec![json!(open)],
+            Self::ForwardOpen(open) => vec![json!(open)],
             Self::OperationCancel(operation) => vec![json!(operation)],
             Self::RightsEpoch(epoch) => vec![json!(epoch)],
         }
@@ -225,6 +228,7 @@ impl Call {
             Method::ServiceRestore => Self::ServiceRestore(a.enable()?),
             Method::ServiceDisable => Self::ServiceDisable(a.at(0)?),
             Method::TerminalOpen => Self::TerminalOpen(a.at(0)?),
+            Method::ForwardOpen => Self::ForwardOpen(a.at(0)?),
             Method::OperationCancel => Self::OperationCancel(a.at(0)?),
             Method::RightsEpoch => Self::RightsEpoch(a.at(0)?),
         })
@@ -348,6 +352,7 @@ mod tests {
                 mode: terminal::Mode::Pipe,
                 command: Some("ls \"a b\"".into()),
             }),
+            Call::ForwardOpen(forward::Open { port: Port::try_from(80).unwrap() }),
             Call::OperationCancel(OperationId::new()),
             Call::RightsEpoch(7),
         ]

@@ -10,6 +10,7 @@ pub mod connection;
 pub mod device;
 pub mod enrol;
 pub mod envelope;
+pub mod forward;
 pub mod handshake;
 pub mod logs;
 pub mod pickle;

@@ -4,8 +4,8 @@ use crate::failure::Failure;
 use crate::output::{Output, Style};
 use crate::session::{Session, Source};
 use crate::{
-    audit, board, booking, claim, contribution, delegation, event, fleet, login, operation, plugin,
-    project, quota, recording, right, service, terminal, transfer,
+    audit, board, booking, claim, contribution, delegation, event, fleet, forward, login,
+    operation, plugin, project, quota, recording, right, service, terminal, transfer,
 };
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use std::io::Write as _;
@@ -62,6 +62,8 @@ enum Noun {
     Booking(booking::Command),
     /// Open a terminal on a board, or run a command there.
     Ssh(terminal::Ssh),
+    /// Reach ports of a board from here, without public ports.
+    Forward(forward::Forward),
     /// Projects: who owns what, and whether upstream boards may be among it.
     #[command(subcommand)]
     Project(project::Command),
@@ -117,6 +119,7 @@ impl Line {
             Noun::Contribution(command) => command.run(&session, &mut out),
             Noun::Booking(command) => command.run(&session, &mut out),
             Noun::Ssh(ssh) => ssh.run(&session),
+            Noun::Forward(forward) => forward.run(session),
             Noun::Project(command) => command.run(&session, &mut out),
             Noun::Quota(command) => command.run(&session, &mut out),
             Noun::Recording(command) => command.run(&session, &mut out),

@@ -40,6 +40,13 @@ impl BoardOptions {
         self
     }
 
+    /// With this file of settings.
+    #[must_use]
+    pub fn file(mut self, path: &Path) -> Self {
+        self.file = Some(path.to_owned());
+        self
+    }
+
     /// With these package managers first on its path, and allowed to use them.
     #[must_use]
     pub fn with(mut self, managers: &PackageManagers) -> Self {

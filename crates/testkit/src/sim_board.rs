@@ -78,6 +78,9 @@ impl rpc::Board for Proper {
             Call::TerminalOpen(_) => {
                 Err(Fault::new(model::Kind::Forbidden, "a simulated board has no terminals"))
             }
+            Call::ForwardOpen(_) => {
+                Err(Fault::new(model::Kind::Forbidden, "a simulated board has no ports"))
+            }
             Call::OperationCancel(operation) => Ok(json!(operation)),
             Call::DeviceRotateKey => {
                 Err(Fault::new(model::Kind::Forbidden, "a simulated board keeps its key"))

@@ -10,6 +10,7 @@ mod cli;
 mod clones;
 mod crashes;
 mod events;
+mod forwards;
 mod identity;
 mod keys;
 mod legacy;

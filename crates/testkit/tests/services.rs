@@ -8,47 +8,7 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::process::Stdio;
 use std::time::Instant;
 use testkit::{Board, LocalService, Need, PATIENCE, Said, SshServer, Talk};
-use testkit::{World, WorldOptions, lacks, until};
-
-fn visit(port: u16) -> TcpStream {
-    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
-    stream
-}
-
-/// Bytes that differ for each seed and show when a piece is missing or out of order.
-fn noise(seed: u32, length: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
-    let step = |_| {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        state.to_le_bytes()[0]
-    };
-    (0..length).map(step).collect()
-}
-
-fn echoes(port: u16, seed: u32, length: usize) -> Result<(), String> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).map_err(|e| e.to_string())?;
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let sent = noise(seed, length);
-    let mut writer = stream.try_clone().unwrap();
-    let bytes = sent.clone();
-    let writing = std::thread::spawn(move || {
-        writer.write_all(&bytes)?;
-        writer.shutdown(Shutdown::Write)
-    });
-    let mut back = Vec::new();
-    let read = stream.read_to_end(&mut back);
-    writing.join().unwrap().map_err(|error| format!("writing: {error}"))?;
-    read.map_err(|error| format!("reading: {error} after {} bytes", back.len()))?;
-    if back == sent { Ok(()) } else { Err(format!("{} of {length} bytes", back.len())) }
-}
-
-fn wait_echo(port: u16) {
-    until("bytes to come back", PATIENCE, || echoes(port, 1, 100));
-}
+use testkit::{World, WorldOptions, echoes, lacks, noise, until, visit, wait_echo};
 
 fn exposed(world: &World, board: &Board, name: &str, talk: Talk) -> (LocalService, u16) {
     let local = LocalService::start(talk);

@@ -8,6 +8,7 @@
 //! `wstun` is apart from all that: the other, older way of forwarding, for upstream's boards and clouds.
 //! Not here: boards, keys, sockets of the public side, reconnecting.
 
+mod accounted;
 mod channel;
 mod driver;
 pub mod frame;
@@ -21,6 +22,7 @@ mod spare;
 mod splice;
 pub mod wstun;
 
+pub use accounted::{Account, Accounted, Count};
 pub use channel::Channel;
 pub use driver::Driver;
 pub use frame::{ChannelId, ServiceKey};

@@ -51,6 +51,13 @@ impl Endpoint for Box<dyn Endpoint> {
     }
 }
 
+/// Joins two links: a channel of one leads to a channel of another.
+impl Endpoint for Channel {
+    fn abort(&mut self) {
+        self.reset(ResetReason::ConnectionReset);
+    }
+}
+
 impl Endpoint for UnixStream {}
 impl Endpoint for DuplexStream {}
 

@@ -5,6 +5,7 @@ use crate::app::find::find;
 use crate::app::{Error, claims, delegations};
 use crate::cloud::Cloud;
 use api::boards::Change;
+use model::board::Status;
 use model::delegation::Part;
 use model::{BoardId, Kind, ProjectId, Timestamp};
 use std::time::Duration;
@@ -56,6 +57,30 @@ pub(super) async fn reachable(
         Err(store::Error::NotFound { .. }) => borrowed(cloud, caller, ident).await,
         found => Ok(found?),
     }
+}
+
+/// A board that runs our agent and was not given up, and on what rests that the caller may do with it what it came for.
+/// `lack` says what upstream's agent lacks, and what there is instead.
+///
+/// # Errors
+/// There is no such board for the caller, or it is none of those.
+pub(super) async fn of_ours(
+    cloud: &Cloud,
+    caller: &Caller,
+    ident: &str,
+    lack: &str,
+) -> Result<(BoardRow, Basis), Error> {
+    let board = reachable(cloud, caller, ident).await?;
+    let basis =
+        basis(&cloud.store, caller, (board.id, &board.project, None), "board", cloud.now()).await?;
+    if board.legacy {
+        let text = format!("board {} runs upstream's agent, which has no {lack}", board.name);
+        return Err(Error::new(Kind::Conflict, text));
+    }
+    if board.status == Status::Decommissioned {
+        return Err(Error::new(Kind::Conflict, format!("board {} was decommissioned", board.name)));
+    }
+    Ok((board, basis))
 }
 
 async fn borrowed(cloud: &Cloud, caller: &Caller, ident: &str) -> Result<BoardRow, Error> {

@@ -18,6 +18,7 @@ mod error;
 pub mod exposures;
 mod find;
 pub mod fleets;
+pub mod forwards;
 pub mod ifconfig;
 pub mod injections;
 pub mod keys;

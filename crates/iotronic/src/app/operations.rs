@@ -245,6 +245,7 @@ pub(super) fn subject(call: &Call) -> Option<Value> {
         | Call::DeviceLogs(_)
         | Call::ServicesStatus
         | Call::TerminalOpen(_)
+        | Call::ForwardOpen(_)
         | Call::OperationCancel(_)
         | Call::RightsEpoch(_) => None,
     }

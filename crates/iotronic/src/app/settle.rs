@@ -55,6 +55,7 @@ pub async fn settle(
         | Method::PluginLogs
         | Method::ServicesStatus
         | Method::TerminalOpen
+        | Method::ForwardOpen
         | Method::OperationCancel
         | Method::RightsEpoch => Ok(()),
     };

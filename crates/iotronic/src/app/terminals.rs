@@ -11,7 +11,6 @@ use crate::app::{Error, boards, devices};
 use crate::cloud::Cloud;
 use crate::identity::tokens::Statement;
 use model::audit::ActorKind;
-use model::board::Status;
 use model::{Kind, ProjectId};
 use rpc::terminal::{Open, Opened, Size};
 use rpc::{Call, Fault};
@@ -73,25 +72,8 @@ pub async fn ask(
     ident: &str,
     from: Option<SocketAddr>,
 ) -> Result<Asked, Error> {
-    let board = boards::reachable(cloud, &caller, ident).await?;
-    let basis = boards::basis(
-        &cloud.store,
-        &caller,
-        (board.id, &board.project, None),
-        "board",
-        cloud.now(),
-    )
-    .await?;
-    if board.legacy {
-        let text = format!(
-            "board {} runs upstream's agent, which has no terminals; expose its SSH service instead",
-            board.name
-        );
-        return Err(Error::new(Kind::Conflict, text));
-    }
-    if board.status == Status::Decommissioned {
-        return Err(Error::new(Kind::Conflict, format!("board {} was decommissioned", board.name)));
-    }
+    let lack = "terminals; expose its SSH service instead";
+    let (board, basis) = boards::of_ours(cloud, &caller, ident, lack).await?;
     Ok(Asked { cloud: cloud.clone(), caller, basis, said, board, from })
 }
 

@@ -42,8 +42,10 @@ pub(super) async fn query(
         Err(failure) => Err(fault(board, failure, timeout)),
     };
     let outcome = match &answer {
-        // The key of a terminal is for nobody's eyes.
-        Ok(_) if method == Method::TerminalOpen => Outcome::Done(Value::Null),
+        // Keys of channels are for nobody's eyes.
+        Ok(_) if matches!(method, Method::TerminalOpen | Method::ForwardOpen) => {
+            Outcome::Done(Value::Null)
+        }
         Ok(value) => Outcome::Done(short(value.clone())),
         Err(fault) => Outcome::Failed(fault.clone()),
     };

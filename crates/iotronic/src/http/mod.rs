@@ -16,6 +16,7 @@ mod docs;
 mod events;
 mod extract;
 mod fleets;
+mod forwards;
 mod frame;
 mod idempotency;
 mod identity;
@@ -91,6 +92,7 @@ pub fn router(cloud: Cloud) -> Router {
         .layer(Extension(counters))
         .layer(Extension(sse::Places::default()))
         .layer(Extension(terminals::Places::default()))
+        .layer(Extension(forwards::Places::default()))
         .layer(Extension(events::Tail::default()))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state((cloud.clone(), rates), rate::limit))

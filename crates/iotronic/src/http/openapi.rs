@@ -53,6 +53,7 @@ const TOKEN: &str = "token";
         super::load::read,
         super::logs::of_agent,
         super::terminals::open,
+        super::forwards::forward,
         super::claims::list,
         super::claims::create,
         super::claims::show,

@@ -3,9 +3,9 @@
 
 use crate::cloud::Cloud;
 use crate::http::{
-    audit, boards, bookings, claims, contributions, delegations, docs, events, fleets, identity,
-    injections, load, logs, map, metrics, offers, operations, plugins, quotas, recordings, rights,
-    services, session, system, terminals, transfers, ui, v1, versions,
+    audit, boards, bookings, claims, contributions, delegations, docs, events, fleets, forwards,
+    identity, injections, load, logs, map, metrics, offers, operations, plugins, quotas,
+    recordings, rights, services, session, system, terminals, transfers, ui, v1, versions,
 };
 use axum::handler::Handler;
 use axum::http::Method;
@@ -175,6 +175,7 @@ fn on_boards() -> Vec<Route> {
             boards::restart_agent,
         ),
         get("/v2/boards/{board}/terminal", write("board_action:terminal"), terminals::open),
+        get("/v2/boards/{board}/forward", write("board_action:forward"), forwards::forward),
         get("/v2/boards/{board}/plugins", read("plugin_on_board:get"), injections::list),
         get(PLUGIN, read("plugin_on_board:get_one"), injections::status),
         put(PLUGIN, write("plugin_inject:put"), injections::inject),

@@ -3,7 +3,7 @@
 //! Invariants: connections are bounded, for the service and for all; further ones are reset at once, so that a client sees
 //! it. When the listener is cut, all its connections are.
 
-use super::session::{Metered, Place, Session};
+use super::session::{Place, Session};
 use crate::boards::Boards;
 use base::tasks::Shutdown;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
-use tunnel::{ServiceKey, splice};
+use tunnel::{Accounted, ServiceKey, splice};
 
 /// Longest wait for a link that is on its way.
 const LINK_PATIENCE: Duration = Duration::from_secs(5);
@@ -134,7 +134,7 @@ async fn forward(boards: Boards, at: Place, mut session: Session, client: TcpStr
     let Ok(key) = ServiceKey::new(service.to_string()) else { return turn_away(&client) };
     match link.open_eagerly(key) {
         Ok(channel) => {
-            let client = Metered::new(client, session.meter());
+            let client = Accounted::new(client, session.count());
             match splice(channel, client).await {
                 Ok(_) => session.ends("done"),
                 Err(error) => {

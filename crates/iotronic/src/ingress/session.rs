@@ -6,18 +6,12 @@
 use model::audit::ActorKind;
 use model::{BoardId, ProjectId, ServiceId};
 use serde_json::json;
-use std::io;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::Instant;
 use store::audit::Entry;
 use store::{Error, Store};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tunnel::Endpoint;
+use tunnel::{Account, Count};
 use uuid::Uuid;
 
 /// What is exposed, and where.
@@ -30,22 +24,14 @@ pub(super) struct Place {
     pub(super) legacy: bool,
 }
 
-/// Bytes that passed.
-#[derive(Default)]
-pub(super) struct Meter {
-    /// From the client.
-    sent: AtomicU64,
-    /// To the client.
-    received: AtomicU64,
-}
-
 /// A connection under way; its end is written when this is dropped.
 pub(super) struct Session {
     store: Store,
     place: Place,
     id: Uuid,
     began: Instant,
-    meter: Arc<Meter>,
+    /// Of the client's connection.
+    count: Arc<Count>,
     outcome: &'static str,
 }
 
@@ -64,13 +50,13 @@ impl Session {
             place: place.clone(),
             id,
             began: Instant::now(),
-            meter: Arc::default(),
+            count: Arc::default(),
             outcome: "cut",
         })
     }
 
-    pub(super) fn meter(&self) -> Arc<Meter> {
-        Arc::clone(&self.meter)
+    pub(super) fn count(&self) -> Arc<Count> {
+        Arc::clone(&self.count)
     }
 
     /// How it ends, unless it is dropped before.
@@ -79,11 +65,22 @@ impl Session {
     }
 }
 
+/// For a connection that takes its session along: unless it is aborted, it ended in order.
+impl Account for Session {
+    fn count(&self) -> &Count {
+        &self.count
+    }
+
+    fn aborted(&mut self) {
+        self.ends("reset");
+    }
+}
+
 impl Drop for Session {
     fn drop(&mut self) {
         let more = json!({
-            "sent": self.meter.sent.load(Ordering::Relaxed),
-            "received": self.meter.received.load(Ordering::Relaxed),
+            "sent": self.count.read(),
+            "received": self.count.written(),
             "ms": u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
         });
         let entry = entry("service:disconnect", &self.place, self.id, more).ending(self.outcome);
@@ -102,144 +99,4 @@ fn entry(verb: &'static str, place: &Place, id: Uuid, mut detail: serde_json::Va
         }
     }
     Entry::new(verb, "service", place.service).of(&place.project).with(detail)
-}
-
-/// A connection by an upstream board's tunnel, with its session: it ends when the tunnel lets it go.
-pub(super) struct Carried {
-    client: Metered,
-    session: Session,
-}
-
-impl Carried {
-    pub(super) fn new(client: TcpStream, mut session: Session) -> Self {
-        session.ends("done");
-        Self { client: Metered::new(client, session.meter()), session }
-    }
-}
-
-impl Endpoint for Carried {
-    fn prepare(&mut self) {
-        self.client.prepare();
-    }
-
-    fn abort(&mut self) {
-        self.session.ends("reset");
-        self.client.abort();
-    }
-}
-
-impl AsyncRead for Carried {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.client).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Carried {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.client).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.client).poll_write_vectored(cx, parts)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.client.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.client).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.client).poll_shutdown(cx)
-    }
-}
-
-/// A client's connection that counts.
-pub(super) struct Metered {
-    client: TcpStream,
-    meter: Arc<Meter>,
-}
-
-impl Metered {
-    pub(super) fn new(client: TcpStream, meter: Arc<Meter>) -> Self {
-        Self { client, meter }
-    }
-
-    fn wrote(&self, done: &Poll<io::Result<usize>>) {
-        if let Poll::Ready(Ok(count)) = done {
-            self.meter.received.fetch_add(*count as u64, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Endpoint for Metered {
-    fn prepare(&mut self) {
-        self.client.prepare();
-    }
-
-    fn abort(&mut self) {
-        self.client.abort();
-    }
-}
-
-impl AsyncRead for Metered {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let done = Pin::new(&mut self.client).poll_read(cx, buffer);
-        let count = buffer.filled().len().saturating_sub(before);
-        self.meter.sent.fetch_add(count as u64, Ordering::Relaxed);
-        done
-    }
-}
-
-impl AsyncWrite for Metered {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let done = Pin::new(&mut self.client).poll_write(cx, bytes);
-        self.wrote(&done);
-        done
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let done = Pin::new(&mut self.client).poll_write_vectored(cx, parts);
-        self.wrote(&done);
-        done
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.client.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.client).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.client).poll_shutdown(cx)
-    }
 }

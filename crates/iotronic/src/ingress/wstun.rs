@@ -3,13 +3,13 @@
 //! Invariant: a port is given to nobody but for an exposure of a legacy board that is connected now, and where the client
 //! says which board it is, to that board only. The client proves nothing: that is upstream's protocol.
 
-use super::session::{Carried, Session};
+use super::session::Session;
 use crate::boards::Boards;
 use model::service::ExposureState;
 use store::exposures::{self, ExposureRow};
 use tokio::net::TcpStream;
-use tunnel::Endpoint;
 use tunnel::wstun::{Allowed, Denied, Policy, Request, Visit};
+use tunnel::{Accounted, Endpoint};
 
 /// The policy.
 pub(crate) struct Allow {
@@ -31,7 +31,10 @@ impl Policy for Allow {
         let exposure = exposures::by_public_port(store, port).await.ok().flatten()?;
         let session = Session::begin(store, &super::place(&exposure, port), visit.from.ip());
         match session {
-            Ok(session) => Some(Box::new(Carried::new(client, session))),
+            Ok(mut session) => {
+                session.ends("done");
+                Some(Box::new(Accounted::new(client, session)))
+            }
             Err(error) => {
                 tracing::warn!(%error, port, legacy = true, "a connection cannot be written into the audit and was turned away");
                 None

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 /// What a shell would do something else with; `@` becomes a command that can be told from all others.
 const SIGNS: [&str; 7] = ["; @ ;", "`@`", "$(@)", "| @", "\n@\n", "' @ '", "\" @ \""];
 /// Routes about a board that ask nothing of it, or nothing with words: lists, what the cloud knows, ends.
-const QUIET: [(&str, &str); 23] = [
+const QUIET: [(&str, &str); 24] = [
     ("GET", "/v1/boards/{board}/plugins"),
     ("DELETE", "/v1/boards/{board}/plugins/{plugin}"),
     ("GET", "/v1/boards/{board}/services"),
@@ -44,6 +44,7 @@ const QUIET: [(&str, &str); 23] = [
     ("DELETE", "/v2/boards/{board}/contribution"),
     // A WebSocket, with numbers and one command for the user that the board's owner chose; see the tests of terminals.
     ("GET", "/v2/boards/{board}/terminal"),
+    ("GET", "/v2/boards/{board}/forward"),
 ];
 
 /// A right request.

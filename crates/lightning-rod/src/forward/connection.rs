@@ -1,15 +1,21 @@
 //! A connection to a local service, which ends when the service leaves the table.
 
+use model::service::Port;
 use runtime::Cancel;
 use std::future::Future;
 use std::io;
+use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tunnel::Endpoint;
+use tunnel::{Endpoint, Refusal, RefusalCode};
+
+/// Time a local port has to take a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The connections of one service.
 #[derive(Debug, Clone, Default)]
@@ -26,7 +32,17 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, live: Live) -> Self {
+    /// Connects to a port of `127.0.0.1`.
+    pub(super) async fn connect(port: Port, live: Live) -> Result<Self, Refusal> {
+        let connecting = TcpStream::connect((Ipv4Addr::LOCALHOST, port.number()));
+        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+            Ok(Ok(stream)) => Ok(Self::new(stream, live)),
+            Ok(Err(error)) => Err(Refusal::new(RefusalCode::Unreachable, error.to_string())),
+            Err(_) => Err(Refusal::new(RefusalCode::Timeout, "")),
+        }
+    }
+
+    fn new(stream: TcpStream, live: Live) -> Self {
         live.count.fetch_add(1, Ordering::Relaxed);
         let cut = live.cut;
         Self { stream, cut: Box::pin(async move { cut.cancelled().await }), count: live.count }

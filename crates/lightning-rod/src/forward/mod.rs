@@ -1,13 +1,15 @@
 //! The link on which the cloud reaches the services of this board.
 //!
 //! Invariants: both ends prove their keys before the first channel; the link is opened when the table of services has
-//! something in it or a terminal is asked for, and stands from then on; it comes back by itself, with growing waits.
+//! something in it or a terminal or a port is asked for, and stands from then on; it comes back by itself, with growing waits.
 
 mod connection;
+mod ports;
 mod services;
 mod target;
 
 pub use connection::Connection;
+pub use ports::Ports;
 pub use services::{LinkState, MAX_SERVICES, Services};
 pub use target::{Target, Targets};
 

@@ -6,23 +6,22 @@
 use super::connection::{Connection, Live};
 use crate::home::{self, Home};
 use crate::table::Table;
-use model::ServiceId;
 use model::service::Port;
+use model::{Kind, ServiceId};
+use rpc::Fault;
 use rpc::service::{Enable, Status};
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tunnel::{Acceptor, Refusal, RefusalCode};
 use uuid::Uuid;
 
 /// Most services of one board.
 pub const MAX_SERVICES: usize = 1000;
-/// Time a local service has to take a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an answer that needs the link waits for it.
+const LINK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The board's services. Clones share them.
 #[derive(Debug, Clone)]
@@ -128,6 +127,21 @@ impl Services {
         (self.table.all().into_iter().map(line).collect(), *self.link.borrow() == LinkState::Up)
     }
 
+    /// The link is needed from now on; waits until it stands.
+    ///
+    /// # Errors
+    /// It does not come up in time.
+    pub async fn bring_link(&self) -> Result<(), Fault> {
+        self.want_link();
+        match self.link_up(LINK_PATIENCE).await {
+            LinkState::Up => Ok(()),
+            LinkState::Down => Err(Fault::new(
+                Kind::Unreachable,
+                "the board's data link does not come up; its log says why",
+            )),
+        }
+    }
+
     /// Waits until the link stands, or until `patience` is over.
     pub async fn link_up(&self, patience: Duration) -> LinkState {
         let mut link = self.link.subscribe();
@@ -177,12 +191,7 @@ impl Acceptor for Services {
             self.live().remove(&service);
             return Err(unknown());
         };
-        let connecting = TcpStream::connect((Ipv4Addr::LOCALHOST, port.number()));
-        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(Ok(stream)) => Ok(Connection::new(stream, live)),
-            Ok(Err(error)) => Err(Refusal::new(RefusalCode::Unreachable, error.to_string())),
-            Err(_) => Err(Refusal::new(RefusalCode::Timeout, "")),
-        }
+        Connection::connect(port, live).await
     }
 }
 

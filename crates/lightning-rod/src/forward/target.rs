@@ -1,8 +1,8 @@
-//! What a channel leads to: a local service of the table, or a terminal.
+//! What a channel leads to: a local service of the table, a port that was asked for, or a terminal.
 //!
 //! Invariant: a channel leads to what the board itself knows by the key, or nowhere.
 
-use super::{Connection, Services};
+use super::{Connection, Ports, Services};
 use crate::terminal::{Far, Terminals};
 use std::io;
 use std::pin::Pin;
@@ -15,6 +15,8 @@ use tunnel::{Acceptor, Endpoint, Refusal};
 pub struct Targets {
     /// The table of services.
     pub services: Services,
+    /// The ports that may be reached without being services.
+    pub ports: Ports,
     /// The terminals that wait for their channels.
     pub terminals: Terminals,
 }
@@ -26,14 +28,18 @@ impl Acceptor for Targets {
         if Terminals::owns(key) {
             return self.terminals.accept(key).map(Target::Terminal);
         }
-        self.services.accept(key).await.map(Target::Service)
+        let connection = match Ports::owns(key) {
+            true => self.ports.accept(key).await,
+            false => self.services.accept(key).await,
+        };
+        connection.map(Target::Port)
     }
 }
 
 /// The other end of a channel.
 pub enum Target {
-    /// A local service.
-    Service(Connection),
+    /// A local port, of a service or without one.
+    Port(Connection),
     /// A terminal.
     Terminal(Far),
 }
@@ -41,7 +47,7 @@ pub enum Target {
 macro_rules! either {
     ($target:expr, $end:ident => $work:expr) => {
         match $target {
-            Target::Service($end) => $work,
+            Target::Port($end) => $work,
             Target::Terminal($end) => $work,
         }
     };

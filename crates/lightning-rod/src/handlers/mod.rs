@@ -4,6 +4,7 @@
 //! order of things (`dispatch`).
 
 pub mod device;
+pub mod forwards;
 pub(crate) mod guests;
 pub mod logs;
 pub mod operations;
@@ -15,7 +16,7 @@ use crate::actions::Actions;
 use crate::agent_log::AgentLog;
 use crate::clock::BoardClock;
 use crate::epoch::Epoch;
-use crate::forward::Services;
+use crate::forward::{Ports, Services};
 use crate::home::Home;
 use crate::operations::Operations;
 use crate::rotation::Rotation;
@@ -39,6 +40,8 @@ pub struct RealBoard {
     pub plugins: Plugins,
     /// What can be reached.
     pub services: Services,
+    /// Ports that may be reached without being services.
+    pub ports: Ports,
     /// Shells for people of the cloud.
     pub terminals: Terminals,
     /// What runs now.
@@ -88,6 +91,7 @@ impl Board for RealBoard {
             Call::TerminalOpen(open) => {
                 terminals::open(&self.terminals, &self.services, open).await
             }
+            Call::ForwardOpen(open) => forwards::open(&self.ports, &self.services, open).await,
             Call::OperationCancel(operation) => operations::cancel(&self.operations, operation),
         }
     }

@@ -99,6 +99,7 @@ fn calls() -> Vec<(&'static str, Vec<Value>)> {
         ("OperationCancel", vec![json!(PluginId::new())]),
         // No user is set, so no shell is opened for anybody.
         ("TerminalOpen", vec![terminal]),
+        ("ForwardOpen", vec![json!({ "port": 9 })]),
     ]
 }
 

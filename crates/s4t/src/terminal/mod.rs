@@ -4,18 +4,17 @@
 //! local terminal is left as it was found; the exit code is that of the shell on the board. Deliberately not here: SSH itself;
 //! the bytes travel through the cloud on the board's own link.
 
-mod dial;
 mod escape;
 mod local;
 
+use crate::dial::{self, Stream};
 use crate::failure::Failure;
 use crate::session::Session;
 use api::boards::{Board, PATH};
 use api::client::{Client, escape as escaped};
-use api::terminals::{FromClient, FromCloud};
+use api::terminals::{FromClient, FromCloud, SUBPROTOCOL};
 use bytes::Bytes;
 use clap::Args;
-use dial::Stream;
 use escape::{Escape, Keys};
 use local::Raw;
 use model::Kind;
@@ -24,8 +23,10 @@ use std::time::{Duration, Instant};
 use tokio::io::{ReadHalf, WriteHalf};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use websocket::{CloseReason, Message, Reader, WebSocket, Writer};
+use websocket::{CloseReason, Limits, Message, Reader, WebSocket, Writer};
 
+/// Largest message of the cloud.
+const MAX_MESSAGE: usize = 1024 * 1024;
 /// Input that the cloud has not taken; the keyboard waits then.
 const MAX_PENDING: usize = 64 * 1024;
 /// How often the cloud is asked for a sign of life, and after how much silence it is given up.
@@ -83,7 +84,8 @@ impl Ssh {
     }
 
     async fn converse(&self, client: &Client, local: Local) -> Result<u8, Failure> {
-        let socket = dial::dial(client, &self.path(local)).await?;
+        let limits = Limits { max_message: MAX_MESSAGE };
+        let socket = dial::dial(client, &self.path(local), SUBPROTOCOL, limits).await?;
         let mut cloud = Cloud::new(socket);
         let (user, recorded) = cloud.ready().await?;
         if recorded && local == Local::Pipe {

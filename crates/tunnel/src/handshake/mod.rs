@@ -16,7 +16,9 @@ use bytes::Bytes;
 
 use self::message::Message;
 pub use self::message::{MAX_IDENTITY, MessageError, NONCE, SIGNATURE};
-pub use self::shell::{Authenticated, HANDSHAKE_DEADLINE, HandshakeError, accept, dial, limits};
+pub use self::shell::{
+    Authenticated, HANDSHAKE_DEADLINE, HandshakeError, accept, dial, limits, vouched,
+};
 pub(crate) use self::shell::{LinkReader, LinkWriter};
 use crate::reason::MAX_TEXT;
 

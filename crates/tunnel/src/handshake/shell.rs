@@ -1,6 +1,6 @@
 //! The handshake on a WebSocket, with a deadline.
-//! Invariant: `Authenticated` is made nowhere else, so a link cannot start before both ends have proved
-//! themselves; a peer that is silent or wrong is cut, and told why where that helps it.
+//! Invariant: `Authenticated` is made nowhere else, so a link cannot start before both ends are known; a
+//! peer that is silent or wrong is cut, and told why where that helps it.
 //! Not here: what is signed (`mod.rs`).
 
 use std::time::Duration;
@@ -97,6 +97,16 @@ where
     let mut wire = Wire::new(websocket);
     let outcome = tokio::time::timeout(deadline, introduce(&mut wire, credentials)).await;
     wire.conclude(Side::Dialled, outcome.unwrap_or(Err(HandshakeError::Silent))).await
+}
+
+/// A connection whose two ends know each other already, by the request that opened its WebSocket: the
+/// listener by its TLS, the dialler, called `identity` from now on, by what it presented there.
+pub fn vouched<S>(websocket: WebSocket<S>, side: Side, identity: String) -> Authenticated<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let Wire { reader, writer, heard } = Wire::new(websocket);
+    Authenticated { reader, writer, heard, side, identity }
 }
 
 async fn listen<S>(

@@ -55,7 +55,8 @@ pub(super) async fn ask(
         | Method::PluginStop
         | Method::PluginStatus
         | Method::ServicesStatus
-        | Method::TerminalOpen => {}
+        | Method::TerminalOpen
+        | Method::ForwardOpen => {}
     }
     Ok(arguments)
 }

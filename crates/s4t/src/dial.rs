@@ -1,4 +1,4 @@
-//! From a signed-in client to the WebSocket of a terminal.
+//! From a signed-in client to a WebSocket of its cloud.
 //!
 //! Invariant: the cloud is believed exactly as far as by every other request of the same client.
 
@@ -6,7 +6,6 @@ use crate::failure::Failure;
 use api::Problem;
 use api::client::{Client, Trust};
 use api::identity::AUTH_TOKEN;
-use api::terminals::SUBPROTOCOL;
 use model::Kind;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -21,12 +20,9 @@ use websocket::{Limits, WebSocket};
 
 /// How long the connection may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// Largest message of the cloud.
-const MAX_MESSAGE: usize = 1024 * 1024;
-
 /// A connection, encrypted or not.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync> Stream for S {}
 
 /// A cloud's address in its parts.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,10 +41,12 @@ enum Scheme {
     Encrypted,
 }
 
-/// Opens the WebSocket at `path` of the client's cloud.
-pub(super) async fn dial(
+/// Opens the WebSocket at `path` of the client's cloud, which must speak `subprotocol`.
+pub(crate) async fn dial(
     client: &Client,
     path: &str,
+    subprotocol: &str,
+    limits: Limits,
 ) -> Result<WebSocket<Box<dyn Stream>>, Failure> {
     let url = client.url();
     let address =
@@ -62,9 +60,7 @@ pub(super) async fn dial(
         let path = format!("{}{path}", address.prefix);
         let token = client.token().unwrap_or_default();
         let headers = [(AUTH_TOKEN, token.as_str())];
-        let limits = Limits { max_message: MAX_MESSAGE };
-        let subprotocols = [SUBPROTOCOL];
-        handshake::client(stream, address.authority, &path, &subprotocols, &headers, limits).await
+        handshake::client(stream, address.authority, &path, &[subprotocol], &headers, limits).await
     };
     match tokio::time::timeout(TIMEOUT, connect).await {
         Ok(Ok((socket, _))) => Ok(socket),
@@ -76,7 +72,7 @@ pub(super) async fn dial(
 
 async fn connect(address: &Address<'_>, trust: &Trust) -> std::io::Result<Box<dyn Stream>> {
     let tcp = TcpStream::connect((address.host, address.port)).await?;
-    tcp.set_nodelay(true)?;
+    tunnel::tune(&tcp)?;
     if address.scheme == Scheme::Plain {
         return Ok(Box::new(tcp));
     }
@@ -120,7 +116,7 @@ fn refusal(status: u16, body: &str) -> Failure {
         return Failure::new(problem.kind, problem.detail);
     }
     let kind = Kind::ALL.into_iter().find(|kind| kind.status() == status).unwrap_or(Kind::Internal);
-    Failure::new(kind, format!("the cloud answered {status} instead of opening a terminal"))
+    Failure::new(kind, format!("the cloud answered {status} instead of opening the WebSocket"))
         .help("is this client newer than the cloud?")
 }
 
