@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::output::{Output, Style};
 use crate::session::{Session, Source};
 use crate::{
-    audit, board, booking, claim, contribution, delegation, event, fleet, forward, login,
+    audit, board, booking, claim, contribution, copy, delegation, event, fleet, forward, login,
     operation, plugin, project, quota, recording, right, service, terminal, transfer,
 };
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
@@ -62,6 +62,10 @@ enum Noun {
     Booking(booking::Command),
     /// Open a terminal on a board, or run a command there.
     Ssh(terminal::Ssh),
+    /// Run one program on a board, with exactly these arguments.
+    Exec(terminal::Exec),
+    /// Copy files to a board or from it.
+    Cp(copy::Cp),
     /// Reach ports of a board from here, without public ports.
     Forward(forward::Forward),
     /// Projects: who owns what, and whether upstream boards may be among it.
@@ -119,6 +123,8 @@ impl Line {
             Noun::Contribution(command) => command.run(&session, &mut out),
             Noun::Booking(command) => command.run(&session, &mut out),
             Noun::Ssh(ssh) => ssh.run(&session),
+            Noun::Exec(exec) => exec.run(&session),
+            Noun::Cp(cp) => cp.run(&session),
             Noun::Forward(forward) => forward.run(session),
             Noun::Project(command) => command.run(&session, &mut out),
             Noun::Quota(command) => command.run(&session, &mut out),

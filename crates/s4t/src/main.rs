@@ -7,6 +7,7 @@ mod booking;
 mod claim;
 mod command;
 mod contribution;
+mod copy;
 mod delegation;
 mod dial;
 mod event;

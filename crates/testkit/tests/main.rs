@@ -8,6 +8,7 @@ mod bad_input;
 mod boards;
 mod cli;
 mod clones;
+mod copies;
 mod crashes;
 mod events;
 mod forwards;

@@ -1,4 +1,4 @@
-//! `s4t ssh`: a terminal on a board, or one command there.
+//! `s4t ssh` and `s4t exec`: a terminal on a board, or one command there; [`pipe`] for what else runs commands.
 //!
 //! Where standard input and output are a terminal the board's side is one too; otherwise bytes pass unchanged. Invariants: the
 //! local terminal is left as it was found; the exit code is that of the shell on the board. Deliberately not here: SSH itself;
@@ -18,7 +18,9 @@ use clap::Args;
 use escape::{Escape, Keys};
 use local::Raw;
 use model::Kind;
+use std::future::Future;
 use std::io::{self, IsTerminal as _};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::io::{ReadHalf, WriteHalf};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -47,6 +49,16 @@ pub(crate) struct Ssh {
     command: Vec<String>,
 }
 
+/// Run one program on a board, with exactly these arguments.
+#[derive(Args)]
+pub(crate) struct Exec {
+    /// Id or name.
+    board: String,
+    /// The program and its arguments; no shell of the board reads them.
+    #[arg(last = true, required = true)]
+    words: Vec<String>,
+}
+
 /// What the local end is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Local {
@@ -58,72 +70,96 @@ impl Ssh {
     /// Opens it and stays until it is over.
     pub(crate) fn run(&self, session: &Session) -> Result<(), Failure> {
         let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-        let local = if is_terminal { Local::Terminal } else { Local::Pipe };
-        // Renews a token that is refused, which a WebSocket cannot.
-        let _: Board = session.client.get(&format!("{PATH}/{}", escaped(&self.board)))?;
-        let broken = |error: io::Error| Failure::new(Kind::Internal, error.to_string());
-        let reactor = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let ended = reactor.map_err(broken)?.block_on(self.converse(&session.client, local));
-        match ended? {
-            0 => Ok(()),
-            code => Err(Failure::exit(code)),
-        }
-    }
-
-    fn path(&self, local: Local) -> String {
-        let mut path = format!("{PATH}/{}/terminal?", escaped(&self.board));
-        match (local, local::size()) {
-            (Local::Pipe, _) => path += "mode=pipe",
-            (Local::Terminal, Some((cols, rows))) => path += &format!("cols={cols}&rows={rows}"),
-            (Local::Terminal, None) => path += "mode=screen",
-        }
-        if !self.command.is_empty() {
-            path += &format!("&command={}", escaped(&self.command.join(" ")));
-        }
-        path
-    }
-
-    async fn converse(&self, client: &Client, local: Local) -> Result<u8, Failure> {
-        let limits = Limits { max_message: MAX_MESSAGE };
-        let socket = dial::dial(client, &self.path(local), SUBPROTOCOL, limits).await?;
-        let mut cloud = Cloud::new(socket);
-        let (user, recorded) = cloud.ready().await?;
-        if recorded && local == Local::Pipe {
-            // A screen shows the cloud's own line.
-            eprintln!("what this terminal shows is recorded");
-        }
-        if local == Local::Terminal {
-            let board = crate::output::harmless(&self.board);
-            let user = crate::output::harmless(&user);
-            eprintln!("{user} on {board}; ~. at the beginning of a line leaves");
-        }
-        let broken = |error: io::Error| Failure::new(Kind::Internal, error.to_string());
-        let (output, thread) = local::screen();
-        let raw = match local {
-            Local::Terminal => Some(Raw::enter().map_err(broken)?),
-            Local::Pipe => None,
+        let command = (!self.command.is_empty()).then(|| self.command.join(" "));
+        let end = match is_terminal {
+            true => run(on_screen(session, &self.board, command.as_deref())),
+            false => run(in_pipes(session, &self.board, command.as_deref())),
         };
-        let terminal = Terminal {
-            cloud,
-            local,
-            keyboard: local::keyboard(),
-            output,
-            showing: None,
-            escape: Escape::default(),
-            signals: Signals::new().map_err(broken)?,
-        };
-        let ended = terminal.run().await;
-        // All that came is shown before the command ends.
-        let shown = tokio::task::spawn_blocking(move || thread.join()).await;
-        drop(raw);
-        if local == Local::Terminal {
-            eprintln!("closed");
-        }
-        match shown {
-            Ok(Ok(Err(error))) => Err(Failure::output(error)),
-            _ => ended,
-        }
+        exit(end?)
     }
+}
+
+impl Exec {
+    /// Runs it to its end.
+    pub(crate) fn run(&self, session: &Session) -> Result<(), Failure> {
+        let words: Vec<_> = self.words.iter().map(|word| quoted(word)).collect();
+        let command = format!("exec {}", words.join(" "));
+        exit(run(in_pipes(session, &self.board, Some(&command)))?)
+    }
+}
+
+/// A word that a shell takes as it is.
+pub(crate) fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+fn exit(code: u8) -> Result<(), Failure> {
+    match code {
+        0 => Ok(()),
+        code => Err(Failure::exit(code)),
+    }
+}
+
+fn broken(error: io::Error) -> Failure {
+    Failure::new(Kind::Internal, error.to_string())
+}
+
+/// Runs a conversation to its end.
+pub(crate) fn run<T>(conversation: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let reactor = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    reactor.map_err(broken)?.block_on(conversation)
+}
+
+/// A terminal here and a terminal there.
+async fn on_screen(session: &Session, board: &str, command: Option<&str>) -> Result<u8, Failure> {
+    let screen = match local::size() {
+        Some((cols, rows)) => format!("cols={cols}&rows={rows}"),
+        None => "mode=screen".to_owned(),
+    };
+    // The cloud says itself, on the screen, whether it is recorded.
+    let (cloud, user, _) = Cloud::open(&session.client, board, &screen, command).await?;
+    let (board, user) = (crate::output::harmless(board), crate::output::harmless(&user));
+    eprintln!("{user} on {board}; ~. at the beginning of a line leaves");
+    let (output, thread) = local::screen();
+    let raw = Raw::enter().map_err(broken)?;
+    let ended = Terminal::new(cloud, Local::Terminal, local::keyboard(), output)?.run().await;
+    let ended = shown(thread, ended).await;
+    drop(raw);
+    eprintln!("closed");
+    ended
+}
+
+/// Standard input and output, whatever they are.
+async fn in_pipes(session: &Session, board: &str, command: Option<&str>) -> Result<u8, Failure> {
+    let (output, thread) = local::screen();
+    let ended = pipe(&session.client, board, command, local::keyboard(), output).await;
+    shown(thread, ended).await
+}
+
+/// All that came is shown before the command ends.
+async fn shown(
+    thread: JoinHandle<io::Result<()>>,
+    ended: Result<u8, Failure>,
+) -> Result<u8, Failure> {
+    match tokio::task::spawn_blocking(move || thread.join()).await {
+        Ok(Ok(Err(error))) => Err(Failure::output(error)),
+        _ => ended,
+    }
+}
+
+/// Carries bytes to and from what runs on a board, unchanged; its exit code.
+pub(crate) async fn pipe(
+    client: &Client,
+    board: &str,
+    command: Option<&str>,
+    input: mpsc::Receiver<Bytes>,
+    output: mpsc::Sender<Bytes>,
+) -> Result<u8, Failure> {
+    let (cloud, _, is_recorded) = Cloud::open(client, board, "mode=pipe", command).await?;
+    if is_recorded {
+        eprintln!("what this terminal shows is recorded");
+    }
+    Terminal::new(cloud, Local::Pipe, input, output)?.run().await
 }
 
 /// What the system may say.
@@ -157,6 +193,28 @@ fn lost() -> Failure {
 }
 
 impl Cloud {
+    /// Opens a terminal; as which user of the board it runs, and whether what it shows is recorded.
+    async fn open(
+        client: &Client,
+        board: &str,
+        sort: &str,
+        command: Option<&str>,
+    ) -> Result<(Self, String, bool), Failure> {
+        let path = format!("{PATH}/{}", escaped(board));
+        // Renews a token that is refused, which a WebSocket cannot.
+        let (asking, known) = (client.clone(), path.clone());
+        let known = tokio::task::spawn_blocking(move || asking.get::<Board>(&known)).await;
+        let _ = known.map_err(|error| Failure::new(Kind::Internal, error.to_string()))??;
+        let mut path = format!("{path}/terminal?{sort}");
+        if let Some(command) = command {
+            path += &format!("&command={}", escaped(command));
+        }
+        let limits = Limits { max_message: MAX_MESSAGE };
+        let mut cloud = Self::new(dial::dial(client, &path, SUBPROTOCOL, limits).await?);
+        let (user, is_recorded) = cloud.ready().await?;
+        Ok((cloud, user, is_recorded))
+    }
+
     fn new(socket: WebSocket<Box<dyn Stream>>) -> Self {
         let (reader, writer) = socket.split();
         let now = Instant::now();
@@ -218,6 +276,17 @@ enum Step {
 }
 
 impl Terminal {
+    fn new(
+        cloud: Cloud,
+        local: Local,
+        keyboard: mpsc::Receiver<Bytes>,
+        output: mpsc::Sender<Bytes>,
+    ) -> Result<Self, Failure> {
+        let signals = Signals::new().map_err(broken)?;
+        let escape = Escape::default();
+        Ok(Self { cloud, local, keyboard, output, showing: None, escape, signals })
+    }
+
     async fn run(mut self) -> Result<u8, Failure> {
         let ended = self.relay().await;
         self.cloud.part().await;
