@@ -2,7 +2,7 @@
 
 use model::quota::{Counted, Limit};
 use model::{Invalid, Kind};
-use rusqlite::ffi;
+use rusqlite::{ErrorCode, ffi};
 use std::path::PathBuf;
 
 /// A failed read or write; nothing of a failed write is kept.
@@ -167,6 +167,19 @@ impl Error {
                 Kind::Internal
             }
         }
+    }
+
+    /// What the disk has against it, where it is the disk: full, read-only, gone.
+    pub(crate) fn of_the_disk(&self) -> Option<String> {
+        let Self::Sql { source, .. } = self else { return None };
+        let refused = [
+            ErrorCode::DiskFull,
+            ErrorCode::ReadOnly,
+            ErrorCode::SystemIoFailure,
+            ErrorCode::CannotOpen,
+            ErrorCode::PermissionDenied,
+        ];
+        source.sqlite_error_code().filter(|code| refused.contains(code)).map(|_| source.to_string())
     }
 
     pub(crate) fn sql(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {

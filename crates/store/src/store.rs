@@ -79,6 +79,7 @@ struct Inner {
     dropped: AtomicU64,
     last_seq: watch::Receiver<i64>,
     rights: watch::Receiver<u64>,
+    refused: watch::Receiver<Option<String>>,
     voided: broadcast::Sender<Arc<[(BoardId, u32)]>>,
     endings: Arc<Endings>,
     lent: Arc<Index>,
@@ -117,6 +118,7 @@ impl Store {
         let queue = Arc::new(Queue::new());
         let (seen, last_seq) = watch::channel(last);
         let (taken, rights) = watch::channel(0);
+        let (refusing, refused) = watch::channel(None);
         let (voided, _) = broadcast::channel(MAX_VOIDED);
         let (ending, ended) = oneshot::channel();
         let clock = Arc::clone(&options.clock);
@@ -131,6 +133,7 @@ impl Store {
             voided: voided.clone(),
             endings: Arc::clone(&endings),
             lent: Arc::clone(&lent),
+            refused: refusing,
             faults: options.faults,
             file,
             lock,
@@ -148,6 +151,7 @@ impl Store {
             dropped: AtomicU64::new(0),
             last_seq,
             rights,
+            refused,
             voided,
             endings,
             lent,
@@ -258,6 +262,23 @@ impl Store {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.0.clock.unix_micros())
+    }
+
+    /// Whether what is written is stored: why the last write was not, after trying again where one was not.
+    ///
+    /// # Errors
+    /// It is not, and why; or the store is closed.
+    pub async fn takes_writes(&self) -> Result<(), Error> {
+        if self.0.refused.borrow().is_none() {
+            return Ok(());
+        }
+        let tried = self.write(|tx| Box::pin(async { tx.touch() })).await;
+        let reason = self.0.refused.borrow().clone();
+        match (tried, reason) {
+            (Ok(()), _) => Ok(()),
+            (Err(_), Some(reason)) => Err(Error::Faulted(reason)),
+            (Err(error), None) => Err(error),
+        }
     }
 
     /// Holds the number of the last committed event; changes after each commit that wrote one.

@@ -27,6 +27,19 @@ pub struct Tx {
     ended: Vec<OperationId>,
     /// Boards whose rights of earlier epochs this transaction makes void.
     voided: Vec<(BoardId, u32)>,
+    disk: Disk,
+}
+
+/// What the disk made of the statements of a transaction.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Disk {
+    /// Nothing was written.
+    #[default]
+    Idle,
+    /// It took them.
+    Took,
+    /// It refused one, for this reason.
+    Refused(String),
 }
 
 /// How far a transaction has come.
@@ -50,7 +63,8 @@ impl Tx {
         chain: Chain,
     ) -> Self {
         let mark = Mark { last_seq, rights: 0, chain, ended: 0, voided: 0 };
-        Self { connection, clock, quota, mark, author: None, ended: Vec::new(), voided: Vec::new() }
+        let (ended, voided, disk) = (Vec::new(), Vec::new(), Disk::Idle);
+        Self { connection, clock, quota, mark, author: None, ended, voided, disk }
     }
 
     /// The present moment by the store's clock.
@@ -84,7 +98,29 @@ impl Tx {
 
     /// Runs a statement that writes; gives the number of rows it touched.
     pub(crate) async fn execute(&mut self, statement: Statement) -> Result<u64, Error> {
-        statement.execute(&self.connection)
+        let done = statement.execute(&self.connection);
+        match &done {
+            Ok(rows) if *rows > 0 && self.disk == Disk::Idle => self.disk = Disk::Took,
+            Ok(_) => {}
+            Err(error) => {
+                if let Some(reason) = error.of_the_disk() {
+                    self.disk = Disk::Refused(reason);
+                }
+            }
+        }
+        done
+    }
+
+    /// Writes something that says nothing, to see whether the disk takes it.
+    pub(crate) fn touch(&mut self) -> Result<(), Error> {
+        self.control("PRAGMA user_version = 0")?;
+        self.disk = Disk::Took;
+        Ok(())
+    }
+
+    /// What the disk made of it so far.
+    pub(crate) fn take_disk(&mut self) -> Disk {
+        std::mem::take(&mut self.disk)
     }
 
     pub(crate) fn rows(&mut self, statement: &Statement) -> Result<Vec<Row>, Error> {

@@ -129,8 +129,11 @@ async fn a_commit_that_fails_is_told_to_everyone_in_the_group_and_leaves_nothing
         assert!(matches!(result, Err(Error::Faulted(_))), "{result:?}");
     }
     assert_eq!((count(&store).await, store::events::last_seq(&store)), (1, seq));
+    let refused = store.takes_writes().await.unwrap_err();
+    assert!(refused.to_string().contains("the disk is gone"), "{refused}");
 
     broken.0.store(false, Ordering::SeqCst);
+    store.takes_writes().await.expect("it is tried again, and nobody has to write for it");
     create(&store, board("last")).await.unwrap();
     assert_eq!(store::events::last_seq(&store), seq + 1, "numbers go on without a gap");
     store.close().await;

@@ -49,13 +49,16 @@ pub(crate) async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: the store answers too.
+/// `GET /readyz`: the store answers too, and takes what is written.
 pub(crate) async fn readyz(State(cloud): State<Cloud>) -> Answer<&'static str> {
-    match store::events::first_seq(&cloud.store).await {
-        Ok(_) => Ok("ok\n"),
-        Err(error) => {
-            tracing::error!(%error, "not ready: the store does not answer");
-            Err(Failure::new(Kind::Unreachable, "the store does not answer"))
-        }
+    if let Err(error) = store::events::first_seq(&cloud.store).await {
+        tracing::error!(%error, "not ready: the store does not answer");
+        return Err(Failure::new(Kind::Unreachable, "the store does not answer"));
     }
+    if let Err(error) = cloud.store.takes_writes().await {
+        tracing::error!(%error, "not ready: the store takes no writes");
+        let text = format!("the store answers and takes no writes: {error}");
+        return Err(Failure::new(Kind::Unreachable, text));
+    }
+    Ok("ok\n")
 }

@@ -6,6 +6,9 @@ use crate::world::{World, request};
 use axum::http::Method;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use store::{Faults, Options};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
 const FROM: &str = "<!-- metrics -->\n";
@@ -56,4 +59,36 @@ async fn a_cloud_without_its_database_lives_but_is_not_ready_and_says_why() {
     assert_eq!(get("/livez").await.text, "ok\n");
     let problem = get("/readyz").await.expect(503);
     assert_eq!(problem["detail"], "the store does not answer", "{problem}");
+}
+
+/// A disk that is full while it is told to be.
+#[derive(Default)]
+struct Disk(AtomicBool);
+
+impl Faults for Disk {
+    fn before_commit(&self) -> Result<(), store::Error> {
+        match self.0.load(Ordering::SeqCst) {
+            true => Err(store::Error::Faulted("the disk is full, says the test".into())),
+            false => Ok(()),
+        }
+    }
+    fn after_commit(&self) {}
+}
+
+#[tokio::test]
+async fn a_cloud_whose_disk_is_full_is_not_ready_until_it_has_room_again() {
+    let disk = Arc::<Disk>::default();
+    let options = Options { faults: Some(disk.clone()), ..Options::default() };
+    let world = World::on(|_| {}, options).await;
+    let get = async |path: &str| world.send(request(None, Method::GET, path, None, &[])).await;
+    assert_eq!(get("/readyz").await.text, "ok\n");
+    disk.0.store(true, Ordering::SeqCst);
+    let lost = world.cloud().store.write(|_| Box::pin(async { Ok(()) })).await;
+    lost.unwrap_err();
+    let problem = get("/readyz").await.expect(503);
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("the disk is full"), "{problem}");
+    assert_eq!(get("/livez").await.text, "ok\n");
+    disk.0.store(false, Ordering::SeqCst);
+    assert_eq!(get("/readyz").await.text, "ok\n");
 }

@@ -79,7 +79,7 @@ impl World {
         (Self::on(|_| {}, options).await, clock)
     }
 
-    async fn on(change: impl FnOnce(&mut Settings), options: store::Options) -> Self {
+    pub(crate) async fn on(change: impl FnOnce(&mut Settings), options: store::Options) -> Self {
         let mut settings = Settings::default();
         settings.api.listen.set_port(0);
         settings.limits.grace_s = 2;

@@ -13,7 +13,7 @@ pub(crate) use queue::Queue;
 use crate::delegations::Index;
 use crate::operations::Endings;
 use crate::store::{Faults, connect};
-use crate::tx::Mark;
+use crate::tx::{Disk, Mark};
 use crate::{Error, Tx};
 use futures_util::FutureExt as _;
 use job::{Job, Verdict};
@@ -44,6 +44,8 @@ pub(crate) struct Writer {
     pub(crate) endings: Arc<Endings>,
     /// What decisions rest on, in memory.
     pub(crate) lent: Arc<Index>,
+    /// Why the disk took nothing the last time that something was written.
+    pub(crate) refused: watch::Sender<Option<String>>,
     pub(crate) faults: Option<Arc<dyn Faults>>,
     pub(crate) file: PathBuf,
     /// Held until the database is closed.
@@ -132,6 +134,11 @@ impl Writer {
         if let Some(faults) = &self.faults {
             faults.after_commit();
         }
+        match self.tx.take_disk() {
+            Disk::Idle => {}
+            Disk::Took => drop(self.refused.send_replace(None)),
+            Disk::Refused(reason) => drop(self.refused.send_replace(Some(reason))),
+        }
         // Before anybody is told of anything.
         self.lent.refresh(&mut self.tx);
         let last = self.tx.last_seq();
@@ -157,6 +164,11 @@ impl Writer {
     fn undone(&mut self, before: Mark, jobs: Vec<Box<dyn Job>>, error: &Error) {
         tracing::error!(%error, cause = ?std::error::Error::source(error), "a group of writes was rolled back");
         self.tx.rewind(before);
+        let reason = match self.tx.take_disk() {
+            Disk::Refused(reason) => reason,
+            Disk::Idle | Disk::Took => error.of_the_disk().unwrap_or_else(|| error.to_string()),
+        };
+        self.refused.send_replace(Some(reason));
         if self.tx.is_open() && self.tx.control("ROLLBACK").is_err() {
             self.reconnect();
         }
